@@ -1,0 +1,53 @@
+"""The composition root: wires settings, store, shelf and web into a plain Flask application.
+
+``flask --app app run``, ``gunicorn 'app:create_app()'`` and ``topicfeeds web`` all start here. The application only serves; what
+refreshes runs in a process of its own (``topicfeeds clock``).
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from datetime import UTC, datetime
+
+from flask import Flask
+
+from feeds import lifeline, logs
+from feeds.model import ALL
+from feeds.settings import Settings, load
+from feeds.shelf import Shelf
+from feeds.store import open_store
+from feeds.supervisor import DRAIN
+from feeds.web import errors, machines, people, readers
+from feeds.web.serving import ShelfFirst
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application for a configuration; without one, for that which ``TOPICFEEDS_CONFIG`` and the environment give.
+
+    Raises SettingsError when the configuration is not sound.
+    """
+    settings = settings or load()
+    logs.configure()
+    store = open_store(settings.database_url)
+    shelf = Shelf(store)
+    draining = threading.Event()
+    app = Flask("topicfeeds", static_folder=None)
+    app.url_map.merge_slashes = False
+    slugs = {ALL, *(topic.slug for topic in settings.topics)}
+    app.register_blueprint(readers.blueprint(shelf, slugs))
+    app.register_blueprint(people.blueprint(shelf, slugs))
+    app.register_blueprint(machines.blueprint(settings, store, shelf, draining=draining.is_set, now=lambda: datetime.now(UTC)))
+    errors.register(app)
+    app.extensions["topicfeeds"] = {"shelf": shelf, "store": store, "draining": draining}
+    app.wsgi_app = ShelfFirst(app.wsgi_app, shelf)  # type: ignore[method-assign]
+    shelf.watch()
+    return app
+
+
+def worker() -> Flask:
+    """The application for a worker process of ``topicfeeds web``: it drains when told to, and ends with its parent."""
+    lifeline.hold()
+    app = create_app()
+    signal.signal(DRAIN, lambda *_: app.extensions["topicfeeds"]["draining"].set())
+    return app

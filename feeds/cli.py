@@ -1,0 +1,222 @@
+"""The command line. Each command reads the configuration, wires what it needs and calls it; exit codes are 0 done, 1 failed, 2 unusable."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from feeds import __version__, lifeline, logs
+from feeds.errors import SettingsError, StoreError
+from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load, locate
+from feeds.supervisor import DRAIN, Child, Supervisor, own_command
+
+UNUSABLE = 2
+
+
+def _now() -> datetime:
+    """The wall clock, in the whole seconds that feeds are written in."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _configured(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--config`` and hand it the settings; a configuration that is not sound ends it with exit code 2."""
+
+    @click.option(
+        "--config",
+        "-c",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help=f"Configuration file. Default: ${CONFIG_VARIABLE}, else ./topicfeeds.toml, else the bundled publication.",
+    )
+    @wraps(command)
+    def wrapped(config: Path | None, **options: Any) -> Any:
+        if config is not None:
+            os.environ[CONFIG_VARIABLE] = str(config.absolute())  # for the processes that this one starts
+        try:
+            return command(load(config), **options)
+        except (SettingsError, StoreError) as error:
+            _unusable(error)
+
+    return wrapped
+
+
+def _unusable(error: Exception) -> NoReturn:
+    click.echo(str(error), err=True)
+    sys.exit(UNUSABLE)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="topicfeeds")
+def main() -> None:
+    """Topic feeds for a technical blog.
+
+    topicfeeds watches a blog's sources, sorts its posts into the topics of your configuration, and serves an RSS and an Atom feed
+    per topic. Try it on the bundled sample blog first:
+
+    \b
+        topicfeeds demo
+
+    Then write a topicfeeds.toml, and:
+
+    \b
+        topicfeeds check       is the configuration sound?
+        topicfeeds refresh     look at every source once, now
+        topicfeeds serve       refresh on schedule and serve
+    """
+
+
+@main.command()
+@_configured
+def check(settings: Settings) -> None:
+    """Say whether the configuration is sound.
+
+    Every mistake is printed with its key path, one per line, and the exit code is 2.
+    """
+    sources, topics = len(settings.sources), len(settings.topics)
+    click.echo(f"{locate()}: sound; {sources} {_plural('source', sources)}, {topics} {_plural('topic', topics)}")
+
+
+@main.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]…")
+@_configured
+def refresh(settings: Settings, sources: tuple[str, ...]) -> None:
+    """Refresh sources now and publish what that changes.
+
+    Names the SOURCEs by their id; without any, all of them. Their schedule is ignored, and starts anew. A source that fails is
+    named with its cause and the exit code is 1; the others go on.
+    """
+    unknown = sorted(set(sources) - {source.id for source in settings.sources})
+    if unknown:
+        known = ", ".join(source.id for source in settings.sources)
+        click.echo(f"no source is called {', '.join(unknown)}; the configuration has: {known}", err=True)
+        sys.exit(UNUSABLE)
+    logs.configure(level=logging.ERROR)  # the outcomes are printed
+    sys.exit(1 if _work().refresh_all(settings, sources) else 0)
+
+
+@main.command()
+@_configured
+def serve(settings: Settings) -> None:
+    """Refresh on schedule and serve the feeds.
+
+    A small supervisor with two children: one refreshes at low priority, the other serves. A child that crashes is restarted; a
+    signal ends all of them. The feeds answer at once, with what was published last.
+    """
+    logs.configure()
+    _supervise(settings)
+
+
+@main.command()
+@_configured
+def clock(settings: Settings) -> None:
+    """Refresh on schedule, without serving (serve starts this by itself)."""
+    logs.configure()
+    lifeline.hold()
+    with suppress(OSError):
+        os.nice(10)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    signal.signal(DRAIN, signal.SIG_IGN)
+    _work().run_clock(settings, stop)
+
+
+@main.command()
+@_configured
+def web(settings: Settings) -> None:
+    """Serve what is published, without refreshing (serve starts this by itself)."""
+    logs.configure()
+    lifeline.hold()
+    signal.signal(DRAIN, signal.SIG_IGN)  # the workers, which inherit this, set their own
+    import_module("feeds.server").run(settings.serve)
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, help="Port of the feeds, on 127.0.0.1.")
+@click.option("--once", is_flag=True, help="Refresh and print the table, then end instead of serving.")
+def demo(port: int, once: bool) -> None:
+    """Try everything on a bundled sample blog.
+
+    Serves the sample blog on a loopback port, refreshes it, prints the topics with their feeds, and keeps serving until Ctrl-C.
+    Nothing is kept, and nothing leaves this machine.
+    """
+    logs.configure(level=logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="topicfeeds-demo-") as folder:
+        _demo(port, Path(folder), once=once)
+
+
+def _demo(port: int, folder: Path, *, once: bool) -> None:
+    from feeds.sample import SampleBlog
+
+    if not once and not _is_free("127.0.0.1", port):
+        _unusable(OSError(f"port {port} is taken; choose another with --port"))
+    blog = SampleBlog(bundled() / "sample-blog")
+    blog.start()
+    os.environ.update(_demo_environment(blog.origin, port, folder))
+    settings = load()
+    click.echo(f"The sample blog is at {blog.origin}/", err=True)
+    _work().refresh_all(settings, ())
+    _work().print_topics(settings)
+    if not once:
+        click.echo(f"\nServing at http://127.0.0.1:{port}/  (Ctrl-C ends it)")
+        _supervise(settings)
+
+
+def _demo_environment(origin: str, port: int, folder: Path) -> dict[str, str]:
+    """The default publication, pointed at the sample blog."""
+    import json
+
+    source = {"id": "blog", "kind": "feed", "url": f"{origin}/index.xml", "every": "30s", "enrich": True}
+    return {
+        CONFIG_VARIABLE: str(bundled() / "topicfeeds.toml"),
+        "TOPICFEEDS_SITE__TITLE": "HarrisonSec (sample)",
+        "TOPICFEEDS_SITE__HOME": f"{origin}/",
+        "TOPICFEEDS_SITE__PUBLIC_URL": f"http://127.0.0.1:{port}/",
+        "TOPICFEEDS_SOURCES": json.dumps([source]),
+        "TOPICFEEDS_FETCH__PACE": "0s",
+        "TOPICFEEDS_SERVE__PORT": str(port),
+        "TOPICFEEDS_DATA": str(folder),
+    }
+
+
+def _supervise(settings: Settings) -> None:
+    """Check what can be checked before anything starts, then run the processes."""
+    serve = settings.serve
+    if not _is_free(serve.host, serve.port):
+        _unusable(OSError(f"{serve.host}:{serve.port} is taken; choose another with serve.port or TOPICFEEDS_SERVE__PORT"))
+    _work().prepare(settings)
+    Supervisor([Child("clock", own_command("clock")), Child("web", own_command("web"))]).run()
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _work() -> Any:
+    """The commands' work, imported when it is done: ``--help`` and ``web`` need none of what fetches and parses."""
+    return import_module("feeds.work")
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else noun + "s"

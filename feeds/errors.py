@@ -1,0 +1,84 @@
+"""The error tree: what can go wrong, as data that callers can decide on and as one line that a person can act on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+class TopicfeedsError(Exception):
+    """Anything that topicfeeds itself reports. ``str()`` is one line: what happened, where, what to do."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a configuration: its key path (``topics.2.slug``) and what to do about it."""
+
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+class SettingsError(TopicfeedsError):
+    """The configuration as a whole is unusable; carries every problem that was found in it."""
+
+    def __init__(self, origin: str, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(f"{origin}: {problem}" for problem in problems))
+        self.origin = origin
+        self.problems = problems
+
+
+class FetchError(TopicfeedsError):
+    """A source could not be fetched.
+
+    ``cause`` is a stable word (``status``, ``timeout``, ``too-large``, ``refused``, ``connection``, ``encoding``,
+    ``redirects``, ``truncated``) for logs and metrics; ``retry_after`` is what the origin asked for.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        detail: str,
+        *,
+        cause: str,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+        permanent: bool = False,
+    ) -> None:
+        super().__init__(f"{url}: {detail}")
+        self.url = url
+        self.detail = detail
+        self.cause = cause
+        self.status = status
+        self.retry_after = retry_after
+        self.permanent = permanent
+
+
+class ParseError(TopicfeedsError):
+    """What a source answered is not what its kind promises. Nothing of it is used."""
+
+    def __init__(self, url: str, detail: str) -> None:
+        super().__init__(f"{url}: {detail}")
+        self.url = url
+        self.detail = detail
+        self.cause = "parse"
+
+
+class GateError(TopicfeedsError):
+    """A build was refused before publication; the bytes in service stay.
+
+    ``rule`` names the rule that was broken, ``entries`` the ids of the posts that broke it (empty: the feed as a whole).
+    """
+
+    def __init__(self, path: str, rule: str, detail: str, *, entries: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{path}: {rule}: {detail}")
+        self.path = path
+        self.rule = rule
+        self.detail = detail
+        self.entries = entries
+
+
+class StoreError(TopicfeedsError):
+    """The database cannot be used: unreachable, not migrated, or newer than this program."""

@@ -1,0 +1,341 @@
+"""The only way in: asks origins for documents, politely and with every danger bounded.
+
+requests-cache remembers validators and bodies; below it an adapter of ours holds the ceilings (total time, bytes, complete
+codings) and the guard vets every address that is connected to. It knows nothing of what documents mean, nor when to ask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+import structlog
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests_cache import CachedSession
+from requests_cache.backends.sqlite import SQLiteCache
+
+from feeds import __version__
+from feeds.errors import FetchError
+from feeds.guard import Guard, GuardedPoolManager, Refused
+from feeds.model import Document
+from feeds.settings import Fetching
+
+log = structlog.get_logger(__name__)
+
+MAX_REDIRECTS = 5
+_READ = 65536
+_CONNECT_TIMEOUT = 10.0
+_ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/html;q=0.8, */*;q=0.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A document, and the validators under which to ask for it again."""
+
+    document: Document
+    etag: str
+    last_modified: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The origin says that nothing changed since the validators that we hold."""
+
+
+class Fetcher:
+    """Sessions towards origins, one per thread, over one cache file that may be lost at any time."""
+
+    def __init__(self, settings: Fetching, *, cache: Path, own: Iterable[str] = ()) -> None:
+        """``own`` are the URLs of the configuration: their hosts are permitted even where they name a private address."""
+        self._settings = settings
+        self._cache = cache
+        self._guard = Guard.of(settings.allow_networks, own)
+        self._local = threading.local()
+
+    def get(self, url: str, *, etag: str = "", last_modified: str = "") -> Fetched | NotModified:
+        """Ask for a document, conditionally where validators are given. Raises FetchError."""
+        response = self._request(url, _conditions(etag, last_modified))
+        conditional = bool(etag or last_modified)
+        if conditional and (response.status_code == 304 or (_revalidated(response) and _same(response, etag, last_modified))):
+            return NotModified()
+        if response.status_code != 200:
+            raise _status_error(url, response)
+        content_type = response.headers.get("Content-Type", "")
+        document = Document(response.url, response.content, _media_type(content_type), _charset(content_type))
+        return Fetched(document, response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
+
+    def prune(self, *, older_than: timedelta) -> None:
+        """Forget cached documents that were not asked for in a long time."""
+        with suppress(sqlite3.Error, OSError):
+            self._session().cache.delete(older_than=older_than)
+
+    def _request(self, url: str, conditions: dict[str, str]) -> requests.Response:
+        timeout = self._settings.timeout.total_seconds()
+        session = self._session()
+        session.get_adapter(url).deadline = time.monotonic() + timeout
+        try:
+            return session.get(url, headers=conditions)
+        except sqlite3.Error as error:  # the cache is disposable: without it the request is merely unconditional
+            log.warning("cache.lost", file=str(self._cache), error=str(error))
+            self._forget_cache()
+            return self._request_uncached(url, conditions)
+        except Exception as error:
+            raise _translated(url, error, self._settings) from error
+
+    def _request_uncached(self, url: str, conditions: dict[str, str]) -> requests.Response:
+        session = self._session()
+        session.get_adapter(url).deadline = time.monotonic() + self._settings.timeout.total_seconds()
+        try:
+            with session.cache_disabled():
+                return session.get(url, headers=conditions)
+        except Exception as error:
+            raise _translated(url, error, self._settings) from error
+
+    def _session(self) -> Any:
+        if not hasattr(self._local, "session"):
+            self._local.session = self._new_session()
+        return self._local.session
+
+    def _new_session(self) -> CachedSession:
+        self._cache.parent.mkdir(parents=True, exist_ok=True)
+        session = CachedSession(
+            backend=SQLiteCache(str(self._cache), serializer="json", busy_timeout=5000, wal=True),
+            expire_after=0,
+            always_revalidate=True,
+            cache_control=False,
+            stale_if_error=False,
+            allowable_codes=(200,),
+            key_fn=_key,
+        )
+        session.trust_env = False
+        session.max_redirects = MAX_REDIRECTS
+        session.cookies.set_policy(_NoCookies())
+        session.headers.update({"User-Agent": _user_agent(self._settings), "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"})
+        adapter = BoundedAdapter(self._guard, max_bytes=self._settings.max_bytes)
+        session.adapters.clear()
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        return session
+
+    def _forget_cache(self) -> None:
+        if hasattr(self._local, "session"):
+            self._local.session.close()
+            del self._local.session
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                self._cache.with_name(self._cache.name + suffix).unlink()
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Reads whole answers within a deadline and a size, decodes them itself, and connects only where the guard lets it."""
+
+    def __init__(self, guard: Guard, *, max_bytes: int) -> None:
+        self._guard = guard
+        self._max_bytes = max_bytes
+        self.deadline = 0.0
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        self.poolmanager = GuardedPoolManager(self._guard, num_pools=connections, maxsize=maxsize, block=block, **options)
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+        remaining = max(self.deadline - time.monotonic(), 0.001)
+        options |= {"stream": True, "timeout": (min(_CONNECT_TIMEOUT, remaining), remaining)}
+        response = super().send(request, **options)
+        try:
+            body = b"".join(self._decoded(response))
+        finally:
+            response.raw.close()
+        response._content = body
+        response._content_consumed = True  # type: ignore[attr-defined]
+        return response
+
+    def _decoded(self, response: requests.Response) -> Iterator[bytes]:
+        """The body without its content codings, in pieces. Raises for what is too large, too slow or cut off."""
+        decoders = [_decoder(coding) for coding in reversed(_codings(response))]
+        total = 0
+        for piece in self._raw(response):
+            for decode in decoders:
+                piece = decode(piece, self._max_bytes - total + 1)
+            total += len(piece)
+            if total > self._max_bytes:
+                raise _TooLarge
+            yield piece
+        if any(not decode.complete for decode in decoders if total):
+            raise _CutOff("its compressed body is cut off")
+
+    def _raw(self, response: requests.Response) -> Iterator[bytes]:
+        read = 0
+        announced = response.headers.get("Content-Length", "")
+        while piece := response.raw.read1(_READ, decode_content=False):
+            read += len(piece)
+            if time.monotonic() > self.deadline:
+                raise _TooSlow
+            yield piece
+        if announced.isdecimal() and read != int(announced) and response.status_code == 200:
+            raise _CutOff(f"{announced} bytes were announced and {read} came")
+
+
+class _Decoder:
+    """One content coding, undone piece by piece and never beyond a limit."""
+
+    def __init__(self, window: int) -> None:
+        self._stream = zlib.decompressobj(window)
+        self._window = window
+
+    def __call__(self, piece: bytes, limit: int) -> bytes:
+        try:
+            return self._stream.decompress(piece, limit)
+        except zlib.error as error:
+            if self._window == zlib.MAX_WBITS:  # "deflate" without its zlib header, which many servers send
+                self._window, self._stream = -zlib.MAX_WBITS, zlib.decompressobj(-zlib.MAX_WBITS)
+                return self(piece, limit)
+            raise _CutOff(f"its compressed body cannot be read: {error}") from None
+
+    @property
+    def complete(self) -> bool:
+        return self._stream.eof
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _TooSlow(Exception):
+    pass
+
+
+class _CutOff(Exception):
+    pass
+
+
+class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
+    def set_ok(self, cookie: Any, request: Any) -> bool:
+        return False
+
+
+def _decoder(coding: str) -> _Decoder:
+    windows = {"gzip": 31, "x-gzip": 31, "deflate": zlib.MAX_WBITS}
+    if coding not in windows:
+        raise _CutOff(f"its content coding '{coding}' was not asked for")
+    return _Decoder(windows[coding])
+
+
+def _codings(response: requests.Response) -> list[str]:
+    names = (name.strip().lower() for name in response.headers.get("Content-Encoding", "").split(","))
+    return [name for name in names if name and name != "identity"]
+
+
+def _key(request: Any = None, **_: Any) -> str:
+    """requests-cache's own key merges URLs that differ in slashes and secrets; this one is the URL, exactly."""
+    return hashlib.sha256(f"{request.method} {request.url}".encode()).hexdigest()
+
+
+def _conditions(etag: str, last_modified: str) -> dict[str, str]:
+    conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    return {name: value for name, value in conditions.items() if value}
+
+
+def _revalidated(response: requests.Response) -> bool:
+    return bool(getattr(response, "from_cache", False))
+
+
+def _same(response: requests.Response, etag: str, last_modified: str) -> bool:
+    """Whether the cached body is the one that these validators stand for.
+
+    It is not when a refresh died between fetching and saving: then what the cache holds is news.
+    """
+    if etag:
+        return response.headers.get("ETag", "") == etag
+    return bool(last_modified) and response.headers.get("Last-Modified", "") == last_modified
+
+
+def _status_error(url: str, response: requests.Response) -> FetchError:
+    status = response.status_code
+    reasons = {401: "wants a password", 403: "refuses us", 404: "does not exist", 410: "is gone for good", 429: "asks us to wait"}
+    reasons[304] = "was asked unconditionally"
+    detail = f"answered {status}" + (f": it {reasons[status]}" if status in reasons else "")
+    return FetchError(
+        url,
+        detail,
+        cause="status",
+        status=status,
+        retry_after=_retry_after(response.headers.get("Retry-After", ""), datetime.now(UTC)),
+        permanent=status == 410,
+    )
+
+
+def _retry_after(value: str, now: datetime) -> timedelta | None:
+    """Retry-After in either form (RFC 9110 §10.2.3)."""
+    if value.strip().isdecimal():
+        return timedelta(seconds=min(int(value), 10**9))
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(moment - now, timedelta(0))
+
+
+_CAUSES: tuple[tuple[type[BaseException], str, Callable[[BaseException, Fetching], str]], ...] = (
+    (Refused, "refused", lambda error, _: str(error)),
+    (_TooLarge, "too-large", lambda _, settings: f"is larger than fetch.max_bytes = {settings.max_bytes}"),
+    (_TooSlow, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
+    (_CutOff, "truncated", lambda error, _: str(error)),
+    (requests.TooManyRedirects, "redirects", lambda *_: f"redirects more than {MAX_REDIRECTS} times"),
+    (requests.exceptions.InvalidSchema, "refused", lambda *_: "leads to something that is neither http nor https"),
+    (requests.exceptions.InvalidURL, "refused", lambda error, _: f"leads to no valid URL: {error}"),
+    (requests.Timeout, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
+    (urllib3.exceptions.TimeoutError, "timeout", lambda _, settings: f"took longer than {settings.timeout.total_seconds():g}s"),
+    (urllib3.exceptions.ProtocolError, "truncated", lambda error, _: f"broke off: {error}"),
+    (urllib3.exceptions.IncompleteRead, "truncated", lambda error, _: f"broke off: {error}"),
+)
+
+
+def _translated(url: str, error: Exception, settings: Fetching) -> FetchError:
+    """Any failure below as a FetchError with its cause: the first known one in the chain of causes."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and len(chain) < 20:
+        chain.append(link)
+        chain += [argument for argument in link.args if isinstance(argument, BaseException)]
+        reason = getattr(link, "reason", None)
+        if isinstance(reason, BaseException):
+            chain.append(reason)
+        link = link.__cause__ or link.__context__
+    for kind, cause, describe in _CAUSES:
+        for found in chain:
+            if isinstance(found, kind):
+                return FetchError(url, describe(found, settings), cause=cause)
+    return FetchError(url, f"cannot be reached: {_innermost(chain)}", cause="connection")
+
+
+def _innermost(chain: list[BaseException]) -> str:
+    errors = [link for link in chain if isinstance(link, OSError) and link.strerror]
+    return (errors[-1].strerror if errors else str(chain[0])) or type(chain[0]).__name__
+
+
+def _user_agent(settings: Fetching) -> str:
+    contact = f" (+{settings.contact})" if settings.contact else ""
+    return f"topicfeeds/{__version__}{contact}"
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _charset(content_type: str) -> str:
+    _, found, charset = content_type.lower().partition("charset=")
+    return charset.split(";")[0].strip(" \"'") if found else ""

@@ -1,0 +1,143 @@
+"""Says which post a draft is: canonical URLs, the keys that tie a draft to a post, the permanent entry id, the content digest.
+
+Pure: it is told what the ledger knows and returns what to add. It never mints an id for something that the ledger ties.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from feeds.model import Draft, Post
+
+_TRACKING = re.compile(r"(?i)utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|igshid|yclid|_hs(enc|mi)|ref_src|wt_mc|pk_\w+|mtm_\w+")
+_INDEX = re.compile(r"(?i)/(index|default)\.(html?|php|aspx?)$")
+_PORTS = {"http": 80, "https": 443}
+
+
+def canonical_url(url: str) -> str:
+    """The form under which two addresses of one post are equal.
+
+    Scheme, ``www.``, default port, trailing slash, ``index.html``, tracking parameters, an empty query and the case of the
+    host make no difference; the order of parameters and the fragment do (change logs have a post per fragment).
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removeprefix("www.")
+    port = f":{parts.port}" if parts.port and parts.port != _PORTS.get(parts.scheme) else ""
+    path = quote(unquote(_INDEX.sub("/", parts.path)), safe="/:@!$&'()*+,;=~").rstrip("/")
+    query = urlencode([(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _TRACKING.fullmatch(k)])
+    fragment = "" if _TRACKING.match(parts.fragment) else parts.fragment
+    return f"{host}{port}{path}" + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+
+
+def ledger_keys(drafts: Sequence[Draft], source: str) -> list[tuple[str, ...]]:
+    """Per draft the keys that name it, strongest first: guid within the source, then URL, then title with date.
+
+    A guid or URL that several drafts of one document share names none of them; drafts that share all they have fall back to
+    the two together with the title.
+    """
+    guids = Counter(draft.guid for draft in drafts)
+    urls = Counter(canonical_url(draft.url) for draft in drafts if draft.url)
+    return [_keys(draft, source, guids, urls) for draft in drafts]
+
+
+def _keys(draft: Draft, source: str, guids: Counter[str], urls: Counter[str]) -> tuple[str, ...]:
+    url = canonical_url(draft.url) if draft.url else ""
+    keys = []
+    if draft.guid and guids[draft.guid] == 1:
+        keys.append(f"guid:{source}:{draft.guid}")
+    if url and urls[url] == 1:
+        keys.append(f"url:{url}")
+    if not keys:
+        day = draft.published.date().isoformat() if draft.published else ""
+        keys.append("item:" + _hash(source, draft.guid, url, draft.title, day))
+    return tuple(key if len(key) <= 500 else f"{key[:5]}sha256:{_hash(key)}" for key in keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A draft, the post it is, whether that id is new, and the keys that the ledger must learn."""
+
+    draft: Draft
+    id: str
+    minted: bool
+    learned: tuple[str, ...]
+
+
+def assign(
+    drafts: Sequence[Draft],
+    source: str,
+    ledger: Mapping[str, str],
+    mint: Callable[[Draft, Callable[[str], bool]], str],
+    is_taken: Callable[[str], bool],
+) -> tuple[list[Assignment], list[Draft]]:
+    """Tie each draft to its post by the ledger, or mint an id; drafts that turn out to be one post are returned as repeats.
+
+    ``ledger`` maps keys to ids (at least all keys of these drafts that it knows). ``mint`` is given a predicate that says
+    whether an id is reserved.
+    """
+    known = dict(ledger)
+    given: set[str] = set()
+    assignments, repeats = [], []
+    for draft, keys in zip(drafts, ledger_keys(drafts, source), strict=True):
+        tied = next((known[key] for key in keys if key in known), None)
+        if tied in given:
+            repeats.append(draft)
+            continue
+        entry_id = tied or mint(draft, lambda candidate: candidate in given or is_taken(candidate))
+        learned = tuple(key for key in keys if key not in known)
+        known.update((key, entry_id) for key in learned)
+        given.add(entry_id)
+        assignments.append(Assignment(draft, entry_id, tied is None, learned))
+    return assignments, repeats
+
+
+def mint_id(draft: Draft, *, authority: str, first_seen: datetime, is_taken: Callable[[str], bool]) -> str:
+    """A tag URI (RFC 4151) for a post never seen before: the publication's domain, the day, the path of its first URL."""
+    name = _path_name(draft.url, authority) or _hash(draft.guid, draft.title)[:16]
+    if len(name) > 120:
+        name = _hash(name)[:32]
+    candidate = tag_uri(authority, first_seen.date(), name)
+    counter = 2
+    while is_taken(candidate):
+        candidate = tag_uri(authority, first_seen.date(), f"{name}:{counter}")
+        counter += 1
+    return candidate
+
+
+def tag_uri(authority: str, day: date, specific: str) -> str:
+    """A tag URI (RFC 4151 §2.1); ``authority`` may be a host with a port, of which the name is kept."""
+    host = urlsplit(f"//{authority}").hostname or authority
+    return f"tag:{host.removeprefix('www.').replace(':', '-')},{day.isoformat()}:{specific}"
+
+
+def _path_name(url: str, authority: str) -> str:
+    if not url:
+        return ""
+    canonical = canonical_url(url)
+    home = canonical_url(f"http://{authority}/")
+    name = canonical.removeprefix(home + "/") if canonical.startswith(home + "/") else canonical
+    return re.sub(r"[^A-Za-z0-9\-._~/:@!$&'()*+,;=%]", "-", name)
+
+
+def content_digest(post: Post) -> str:
+    """What a reader sees of a post, as one value: it moves exactly when an edit is worth an ``updated``."""
+    authors = [[person.name, person.email, person.url] for person in post.authors]
+    files = [[enclosure.url, enclosure.media_type, enclosure.length] for enclosure in post.enclosures]
+    seen = [post.title, post.summary, post.content, authors, files, post.image, post.language]
+    return _hash(json.dumps(seen, ensure_ascii=True))
+
+
+def earliest(moments: Iterable[datetime | None]) -> datetime | None:
+    """The earliest of the moments that are known."""
+    return min((moment for moment in moments if moment), default=None)
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,202 @@
+"""Turns the posts of topics into bytes in service: select, render, check, encode, compare, put in place.
+
+What did not change is not touched: the same bytes keep their validators. It renders nothing itself and keeps no state but the
+store's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import BaseModel
+
+from feeds import __version__, gate
+from feeds.errors import GateError
+from feeds.formats import FORMATS, pages
+from feeds.identity import tag_uri
+from feeds.model import ALL, Feed, Post, Site, Topic
+from feeds.representation import Headers, encode, opaque_tag
+from feeds.settings import Settings
+from feeds.store import Publication, Store, TopicCount, TopicState, Transaction
+
+log = structlog.get_logger(__name__)
+
+_HTML = "text/html; charset=utf-8"
+_JSON = "application/json"
+_CORS = ("Access-Control-Allow-Origin", "*")
+_STALE = "stale-while-revalidate=3600, stale-if-error=604800"
+
+
+def every_topic(settings: Settings) -> tuple[Topic, ...]:
+    """The built-in topic ``all``, then the configured ones in their order."""
+    site = settings.site
+    return (Topic(slug=ALL, title="All posts", description=site.description or f"Every post of {site.title}."), *settings.topics)
+
+
+def fingerprint(*values: BaseModel | str) -> str:
+    """A short name for a piece of configuration as this version of the program reads it."""
+    plain = [value if isinstance(value, str) else value.model_dump(mode="json") for value in values]
+    return hashlib.sha256(json.dumps([__version__, *plain], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def classification_rules(settings: Settings) -> str:
+    """The fingerprint of everything that decides which topics a post is in."""
+    return fingerprint(settings.site.language, *settings.topics)
+
+
+def topic_rows(settings: Settings, now: datetime) -> dict[str, tuple[str, str]]:
+    """Per topic the feed id to mint if it is new, and the fingerprint of what its feed is rendered from."""
+    authority = urlsplit(settings.site.home).netloc
+    return {
+        topic.slug: (tag_uri(authority, now.date(), f"topics/{topic.slug}"), fingerprint(settings.site, topic))
+        for topic in every_topic(settings)
+    }
+
+
+def publish_pending(settings: Settings, store: Store, now: datetime) -> int:
+    """Publish the topics that changed since they were last published; how many representations that replaced."""
+    states = store.topics()
+    pending = [t for t in every_topic(settings) if states[t.slug].changed != states[t.slug].published]
+    replaced = sum(_publish_topic(settings, store, topic, states[topic.slug], now) for topic in pending)
+    if pending:
+        with store.writing() as transaction:
+            replaced += sum(_put(transaction, p, now) for p in _directory(settings, store.counts(), now))
+    return replaced
+
+
+def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicState, now: datetime) -> int:
+    feed = feed_of(settings.site, topic, state, store.newest(topic.slug, limit=settings.site.items))
+    try:
+        built, refused = _build(feed, now)
+    except (GateError, ValueError, UnicodeError) as error:
+        log.error("publish.refused", topic=topic.slug, error=str(error))
+        with store.writing() as transaction:
+            transaction.set_published(topic.slug, state.changed, error=str(error))
+        return 0
+    with store.writing() as transaction:
+        replaced = sum(_put(transaction, publication, now) for publication in built)
+        transaction.set_published(topic.slug, state.changed, error="; ".join(refused.values()))
+    if replaced:
+        log.info("publish", topic=topic.slug, entries=len(feed.posts) - len(refused), replaced=replaced)
+    return replaced
+
+
+def feed_of(site: Site, topic: Topic, state: TopicState, posts: tuple[Post, ...]) -> Feed:
+    """A topic's feed as a value. Its ``updated`` is the newest change among its posts, never the time of the build."""
+    born = datetime.combine(state.since.date(), time.min, UTC)
+    return Feed(
+        id=state.feed_id,
+        slug=topic.slug,
+        title=site.title if topic.slug == ALL else f"{topic.title} — {site.title}",
+        description=topic.description or f"Posts on {topic.title} from {site.title}.",
+        home=page_url(site, topic.slug),
+        urls=feed_urls(site, topic.slug),
+        site=site,
+        updated=max((post.updated for post in posts), default=born),
+        posts=posts,
+    )
+
+
+def page_url(site: Site, slug: str) -> str:
+    """Where a topic's page is."""
+    return _url(site, _page_path(slug))
+
+
+def feed_urls(site: Site, slug: str) -> dict[str, str]:
+    """Where a topic's feeds are, by format suffix."""
+    return {suffix: _url(site, _feed_path(slug, suffix)) for suffix in FORMATS}
+
+
+def _page_path(slug: str) -> str:
+    return f"/topics/{slug}/"
+
+
+def _feed_path(slug: str, suffix: str) -> str:
+    return f"/feeds/{slug}.{suffix}"
+
+
+def _url(site: Site, path: str) -> str:
+    return site.public_url + path.removeprefix("/")
+
+
+def _build(feed: Feed, now: datetime) -> tuple[list[Publication], dict[str, str]]:
+    """All representations of a feed, and the posts that had to be left out of it with the reason.
+
+    Raises GateError when the feed does not pass without them either.
+    """
+    try:
+        return _representations(feed, now), {}
+    except (GateError, ValueError, UnicodeError):  # what a post can do to a build
+        refused = {post.id: reason for post in feed.posts if (reason := _refusal(replace(feed, posts=(post,)), now))}
+    for post, reason in refused.items():
+        log.error("publish.left_out", topic=feed.slug, post=post, reason=reason)
+    return _representations(replace(feed, posts=tuple(p for p in feed.posts if p.id not in refused)), now), refused
+
+
+def _refusal(single: Feed, now: datetime) -> str:
+    """Why a feed of one post cannot be published; nothing if it can."""
+    try:
+        _representations(single, now)
+    except (GateError, ValueError, UnicodeError) as error:
+        return str(error)
+    return ""
+
+
+def _representations(feed: Feed, now: datetime) -> list[Publication]:
+    """A feed in every format, and its page. Raises GateError, or ValueError where a format cannot write a post."""
+    gate.check_posts(feed.slug, feed.posts, now=now)
+    built = []
+    for suffix, form in FORMATS.items():
+        path, body = _feed_path(feed.slug, suffix), form.render(feed)
+        gate.check_build(path, suffix, feed, body)
+        headers = [*_caching(feed.site), _CORS, ("Link", f'<{feed.urls[suffix]}>; rel="self"')]
+        built.append(_publication(path, feed.slug, form.content_type, feed.updated, headers, body))
+    page = pages.topic_page(feed)
+    built.append(_publication(_page_path(feed.slug), feed.slug, _HTML, feed.updated, _caching(feed.site), page))
+    return built
+
+
+def _directory(settings: Settings, counts: Mapping[str, TopicCount], now: datetime) -> Iterator[Publication]:
+    """The pages that list all topics."""
+    site = settings.site
+    entries = [_entry(site, topic, counts.get(topic.slug, TopicCount())) for topic in every_topic(settings)]
+    newest = max((entry.newest for entry in entries if entry.newest), default=now)
+    yield _publication("/", "", _HTML, newest, _caching(site), pages.index_page(site, entries))
+    yield _publication("/api/topics.json", "", _JSON, newest, [*_caching(site), _CORS], pages.topics_json(site, entries))
+
+
+def _entry(site: Site, topic: Topic, count: TopicCount) -> pages.Entry:
+    page, urls = page_url(site, topic.slug), feed_urls(site, topic.slug)
+    return pages.Entry(topic.slug, topic.title, topic.description, page, urls, count.posts, count.newest)
+
+
+def _publication(path: str, topic: str, media_type: str, modified: datetime, headers: Headers, body: bytes) -> Publication:
+    return Publication(path, topic, opaque_tag(body), media_type, modified, headers, encode(body))
+
+
+def _put(transaction: Transaction, built: Publication, now: datetime) -> bool:
+    """Put a representation into service if it differs from what is there.
+
+    The first one at a path is as old as its content; one that replaces another is as old as the moment it does, so that a
+    client which only compares times never misses a change.
+    """
+    present = transaction.publication(built.path)
+    if present is None:
+        transaction.publish(built)
+        return True
+    tag, _, media_type, headers = present
+    if (tag, media_type, headers) == (built.tag, built.media_type, built.headers):
+        return False
+    transaction.publish(replace(built, last_modified=now))
+    return True
+
+
+def _caching(site: Site) -> Headers:
+    return [("Cache-Control", f"max-age={int(site.max_age.total_seconds())}, {_STALE}")]
+

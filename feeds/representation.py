@@ -1,0 +1,164 @@
+"""HTTP representations: bytes with their content codings, validators and headers, and the one answer to a request for them.
+
+Pure and made for speed: all that can be decided is decided when a Representation is built, and both the WSGI wrapper and the
+Flask views answer by ``answer()``. Rules are those of RFC 9110 (§8.8 validators, §12.5.3 Accept-Encoding, §13 conditional
+requests).
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+Headers = list[tuple[str, str]]
+
+GZIP_LEVEL = 6
+_WORTHWHILE = 0.95
+_PREFERENCE = ("zstd", "br", "gzip")
+_SUFFIX = re.compile(r"(?:-|;|--)(?:gzip|br|zstd|deflate)$")
+_OPAQUE = re.compile(r'(?:W/)?"([^"]*)"')
+
+
+class Answer(NamedTuple):
+    """What goes on the wire: a status line, headers, and the body (empty for HEAD and 304)."""
+
+    status: str
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One content coding of a representation, with the headers of its 200 and of its 304."""
+
+    coding: str
+    etag: str
+    body: bytes
+    ok: Headers
+    not_modified: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A resource as it is served. ``tag`` is the opaque tag that its codings share, ``variants`` are by coding."""
+
+    path: str
+    tag: str
+    last_modified: datetime
+    variants: Mapping[str, Variant]
+
+
+def encode(body: bytes) -> dict[str, bytes]:
+    """The content codings of a body that are worth keeping; the same bytes for the same input, always."""
+    zipped = gzip.compress(body, GZIP_LEVEL, mtime=0)
+    codings = {"identity": body}
+    if len(zipped) <= _WORTHWHILE * len(body):
+        codings["gzip"] = zipped
+    return codings
+
+
+def opaque_tag(body: bytes) -> str:
+    """What distinguishes these bytes, without quotes: the middle part of a strong entity tag."""
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+def build(
+    path: str, codings: Mapping[str, bytes], *, media_type: str, last_modified: datetime, headers: Headers
+) -> Representation:
+    """Decide everything about a representation that does not depend on the request.
+
+    ``codings`` has at least ``identity``; ``headers`` are those that a 200 and a 304 share (Cache-Control, Link …).
+    """
+    tag = opaque_tag(codings["identity"])
+    variants = {
+        coding: _variant(coding, body, tag, media_type, last_modified, headers) for coding, body in codings.items()
+    }
+    return Representation(path, tag, last_modified, variants)
+
+
+def _variant(coding: str, body: bytes, tag: str, media_type: str, modified: datetime, headers: Headers) -> Variant:
+    etag = f'"{tag}"' if coding == "identity" else f'"{tag}-{coding}"'
+    shared = [("ETag", etag), ("Last-Modified", http_date(modified)), ("Vary", "Accept-Encoding"), *headers]
+    described = [("Content-Type", media_type), ("Content-Length", str(len(body))), ("X-Content-Type-Options", "nosniff")]
+    if coding != "identity":
+        described.append(("Content-Encoding", coding))
+    return Variant(coding, etag, body, described + shared, shared)
+
+
+def answer(representation: Representation, method: str, request: Mapping[str, str]) -> Answer:
+    """Answer GET or HEAD. ``request`` holds header fields under their WSGI names (``HTTP_IF_NONE_MATCH`` …)."""
+    variants = representation.variants
+    accepted = request.get("HTTP_ACCEPT_ENCODING")
+    variant = variants["identity"] if accepted is None else variants[choose(accepted, tuple(variants))]
+    if _is_current(representation, variant, request):
+        return Answer("304 Not Modified", variant.not_modified, b"")
+    return Answer("200 OK", variant.ok, b"" if method == "HEAD" else variant.body)
+
+
+def _is_current(representation: Representation, variant: Variant, request: Mapping[str, str]) -> bool:
+    """Whether what the client holds is current: If-None-Match decides alone where there is one (RFC 9110 §13.2.2)."""
+    condition = request.get("HTTP_IF_NONE_MATCH")
+    if condition is not None:
+        return condition == variant.etag or matches(condition, representation.tag)
+    since = request.get("HTTP_IF_MODIFIED_SINCE")
+    if since is None:
+        return False
+    moment = _parse_http_date(since)
+    return moment is not None and representation.last_modified <= moment
+
+
+@lru_cache(maxsize=4096)
+def matches(condition: str, tag: str) -> bool:
+    """Whether an If-None-Match field names this tag (weak comparison, RFC 9110 §8.8.3.2).
+
+    Takes lists, weak tags, ``*``, and tags to which a proxy or we appended a coding (``"…-gzip"``).
+    """
+    if condition.strip() == "*":
+        return True
+    opaque_tags = _OPAQUE.findall(condition) or [condition.strip()]  # some clients lose the quotes
+    return any(opaque == tag or _SUFFIX.sub("", opaque) == tag for opaque in opaque_tags)
+
+
+@lru_cache(maxsize=1024)
+def choose(accept_encoding: str, available: tuple[str, ...]) -> str:
+    """The coding to send (RFC 9110 §12.5.3): the highest q-value, among equals the one that compresses best."""
+    weights = _weights(accept_encoding)
+    default = weights.get("*", 0.0)
+    best, best_weight = "identity", 0.0
+    for coding in _PREFERENCE:
+        weight = weights.get(coding, default)
+        if coding in available and weight > best_weight:
+            best, best_weight = coding, weight
+    return best if best_weight >= weights.get("identity", 0.0) else "identity"
+
+
+def _weights(accept_encoding: str) -> dict[str, float]:
+    weights = {}
+    for element in accept_encoding.lower().split(","):
+        coding, _, parameters = element.partition(";")
+        weight = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", parameters)
+        if name := coding.strip().removeprefix("x-"):
+            weights[name] = min(float(weight[1]), 1.0) if weight else 1.0
+    return weights
+
+
+def http_date(moment: datetime) -> str:
+    """A time as RFC 9110 §5.6.7 wants it."""
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+@lru_cache(maxsize=1024)
+def _parse_http_date(value: str) -> datetime | None:
+    """An HTTP date as aware UTC; None where it is none, and the field is to be ignored."""
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,0 +1,82 @@
+"""Holds what is in service in memory: path -> Representation, swapped whole when the store's revision moves.
+
+The shelf of a web process outlives its database: what was loaded once is served until there is something newer.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from feeds.representation import Representation, build
+from feeds.store import Publication, Store
+
+log = structlog.get_logger(__name__)
+
+POLL = 0.5
+"""Seconds between two looks at the store's revision."""
+
+
+class Shelf:
+    """The representations in service. ``paths`` is replaced, never changed, so that a reader needs no lock."""
+
+    def __init__(self, store: Store) -> None:
+        self.paths: Mapping[str, Representation] = {}
+        self.revision = 0
+        self.error = ""
+        self._store = store
+        self._stop = threading.Event()
+
+    def load(self) -> bool:
+        """Take over what changed in the store; whether anything did. A store that cannot be read changes nothing."""
+        try:
+            if self._store.revision() == self.revision and self.paths:
+                self.error = ""
+                return False
+            revision, paths, news = self._store.publications(since=self.revision)
+        except SQLAlchemyError as error:
+            self._complain(str(getattr(error, "orig", None) or error))
+            return False
+        fresh = {publication.path: _representation(publication) for publication in news}
+        kept = {path: representation for path, representation in self.paths.items() if path in paths}
+        self.paths = {**kept, **fresh}
+        self.revision = revision
+        self.error = ""
+        return bool(fresh)
+
+    def watch(self) -> None:
+        """Load now, and keep loading in a thread of this process and of every process that is forked from it."""
+        self.load()
+        self._start()
+        os.register_at_fork(after_in_child=self._start)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._stop.set()
+
+    def _start(self) -> None:
+        self._stop = threading.Event()
+        threading.Thread(target=self._watch, args=(self._stop,), name="shelf", daemon=True).start()
+
+    def _watch(self, stop: threading.Event) -> None:
+        while not stop.wait(POLL):
+            self.load()
+
+    def _complain(self, error: str) -> None:
+        if error != self.error:
+            log.warning("shelf.store_lost", error=error, serving=len(self.paths))
+        self.error = error
+
+
+def _representation(publication: Publication) -> Representation:
+    return build(
+        publication.path,
+        publication.codings,
+        media_type=publication.media_type,
+        last_modified=publication.last_modified,
+        headers=publication.headers,
+    )

@@ -1,0 +1,181 @@
+"""Reads RSS 0.9x, 1.0 and 2.0 and Atom, through feedparser over bytes only (given text, feedparser opens files and URLs).
+
+It keeps every entry that can be told apart, of malformed XML too, and sets aside those of which nothing can be said.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import feedparser
+
+from feeds.errors import ParseError
+from feeds.model import Document, Draft, Enclosure, Parsed, Person, SetAside
+from feeds.sources.dates import parse_date
+from feeds.text import absolute, one_line, plain, xml_safe
+
+_ROOT = re.compile(rb"<(?:\w+:)?(rss|feed|RDF|channel)\b", re.IGNORECASE)
+_HEAD = 64 * 1024
+_OPENING = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]")
+_CLOSING = re.compile(rb"</(?:\w+:)?(?:item|entry)\s*>")
+_ENDED = re.compile(rb"</(?:\w+:)?(?:rss|feed|RDF|channel)\s*>")
+
+
+def recognises(document: Document) -> bool:
+    """Whether a feed's root element is near the beginning, in any of XML's encodings."""
+    head = document.body[:_HEAD].replace(b"\0", b"")
+    root = _ROOT.search(head)
+    return root is not None and not re.search(rb"<html\b", head[: root.start()], re.IGNORECASE)
+
+
+def parse(document: Document, *, zone: tzinfo) -> Parsed:
+    """Read the posts of a feed. Raises ParseError when feedparser finds no feed in it."""
+    answer = feedparser.parse(
+        io.BytesIO(document.body.lstrip()),
+        response_headers=_headers(document),
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+    if not answer.version and not answer.entries:
+        reason = one_line(str(answer.get("bozo_exception", "no feed in it")))
+        raise ParseError(document.url, f"cannot be read as RSS or Atom: {reason}")
+    if answer.bozo and not answer.entries:
+        raise ParseError(document.url, f"is malformed and has no entries: {one_line(str(answer.bozo_exception))}")
+    language = one_line(answer.feed.get("language", ""))
+    drafts, set_aside = [], []
+    entries = list(answer.entries)
+    if _is_cut_off(document.body) and entries:
+        cut = entries.pop()
+        set_aside.append(SetAside(one_line(cut.get("id", "") or cut.get("link", "")) or "?", plain(cut.get("title", "")), "is cut off"))
+    for entry in entries:
+        draft = _draft(entry, document.url, zone, language)
+        if draft.guid or draft.url or draft.title or draft.summary or draft.content:
+            drafts.append(draft)
+        else:
+            set_aside.append(SetAside("?", "", "has no guid, link, title or text"))
+    return Parsed(tuple(drafts), tuple(set_aside))
+
+
+def _is_cut_off(body: bytes) -> bool:
+    """Whether the document ends within its last item: a connection that closed early is a silent half of an entry."""
+    opened = max((match.start() for match in _OPENING.finditer(body)), default=-1)
+    closed = max((match.start() for match in _CLOSING.finditer(body)), default=-1)
+    return opened > closed and not _ENDED.search(body[-4096:])
+
+
+def _headers(document: Document) -> dict[str, str]:
+    """feedparser decides the encoding by the header and the XML declaration (RFC 7303)."""
+    media_type = document.media_type if "xml" in document.media_type else "application/xml"
+    charset = f"; charset={document.charset}" if document.charset else ""
+    return {"content-type": media_type + charset, "content-location": document.url}
+
+
+def _draft(entry: Any, base: str, zone: tzinfo, language: str) -> Draft:
+    content, content_base = _content(entry, base)
+    summary = entry.get("summary", "") if entry.get("summary_detail") else ""
+    published_raw = one_line(entry.get("published", "") or entry.get("created", ""))
+    updated_raw = one_line(entry.get("updated", ""))
+    return Draft(
+        guid=one_line(entry.get("id", "")),
+        url=_link(entry, base),
+        title=_title(entry),
+        summary="" if summary == content else _as_html(summary, entry.get("summary_detail")),
+        content=content,
+        base=content_base,
+        authors=tuple(_authors(entry)),
+        tags=_tags(entry),
+        published=_moment(published_raw, entry.get("published_parsed"), zone) or _moment(updated_raw, None, zone),
+        updated=_moment(updated_raw, entry.get("updated_parsed") if updated_raw else None, zone),
+        published_raw=published_raw or updated_raw,
+        language=one_line((entry.get("title_detail") or {}).get("language") or "") or language,
+        image=_image(entry, base),
+        enclosures=tuple(_enclosures(entry, base)),
+    )
+
+
+def _title(entry: Any) -> str:
+    detail = entry.get("title_detail") or {}
+    value = entry.get("title", "")
+    return one_line(value) if detail.get("type") == "text/plain" else plain(value)
+
+
+def _content(entry: Any, base: str) -> tuple[str, str]:
+    """The fullest content that the entry has, as HTML, and the base of its links."""
+    best, best_base = "", _xml_base(entry.get("summary_detail"), base)
+    for part in entry.get("content", ()):
+        html = _as_html(part.get("value", ""), part)
+        if len(html) > len(best):
+            best, best_base = html, _xml_base(part, base)
+    return best, best_base
+
+
+def _xml_base(detail: Any, document_url: str) -> str:
+    """What xml:base says; nothing where it says nothing (feedparser then gives the document's own URL)."""
+    base = absolute((detail or {}).get("base") or "", document_url)
+    return "" if base == document_url else base
+
+
+def _as_html(value: str, detail: Any) -> str:
+    if (detail or {}).get("type") == "text/plain":
+        paragraphs = re.split(r"\n\s*\n", xml_safe(value).strip())
+        escaped = (p.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for p in paragraphs if p)
+        return "".join(f"<p>{paragraph}</p>" for paragraph in escaped)
+    return value
+
+
+def _link(entry: Any, base: str) -> str:
+    """The alternate link; where there is none, the guid if it is a URL."""
+    links = entry.get("links", ())
+    alternate = next((link.get("href", "") for link in links if link.get("rel") == "alternate"), "")
+    permalink = entry.get("id", "") if re.match(r"https?://", entry.get("id", "")) else ""
+    return absolute(entry.get("link", "") or alternate, base) if entry.get("link") or alternate else absolute(permalink, base)
+
+
+def _authors(entry: Any) -> Iterable[Person]:
+    people = entry.get("authors") or ([entry["author_detail"]] if entry.get("author_detail") else [])
+    seen = set()
+    for person in people:
+        name = one_line(person.get("name") or person.get("email") or "")
+        if name and name not in seen:
+            seen.add(name)
+            yield Person(name, email=one_line(person.get("email") or ""), url=absolute(person.get("href") or "", ""))
+
+
+def _tags(entry: Any) -> tuple[str, ...]:
+    names = (plain(tag.get("label") or tag.get("term") or "") for tag in entry.get("tags", ()))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _moment(raw: str, parsed: Any, zone: tzinfo) -> datetime | None:
+    """Our reading of the date, which knows the zone; feedparser's where it understands a form that ours does not."""
+    if not raw:
+        return None
+    if moment := parse_date(raw, zone):
+        return moment
+    if parsed is None:
+        return None
+    try:
+        return parse_date(datetime(*parsed[:6], tzinfo=UTC).isoformat(), zone)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _image(entry: Any, base: str) -> str:
+    candidates = [*entry.get("media_thumbnail", ()), *(m for m in entry.get("media_content", ()) if _is_image(m))]
+    found = next((c.get("url", "") for c in candidates if c.get("url")), "") or (entry.get("image") or {}).get("href", "")
+    return absolute(found, base) if found else ""
+
+
+def _is_image(media: Any) -> bool:
+    return bool(media.get("medium") == "image" or str(media.get("type", "")).startswith("image/"))
+
+
+def _enclosures(entry: Any, base: str) -> Iterable[Enclosure]:
+    for link in entry.get("enclosures", ()):
+        if url := absolute(link.get("href") or link.get("url") or "", base):
+            length = str(link.get("length") or "")
+            yield Enclosure(url, one_line(link.get("type") or "") or "application/octet-stream", int(length) if length.isdecimal() else 0)

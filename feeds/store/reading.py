@@ -1,0 +1,209 @@
+"""Opens a store and reads from it; the door to writing is here, what is written is in ``writing``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from feeds.errors import StoreError
+from feeds.model import ALL, Post, SetAside
+from feeds.store import tables as t
+from feeds.store.rows import CHUNK, Publication, SourceState, TopicCount, TopicState, post_of
+from feeds.store.writing import Transaction
+
+
+def open_store(url: str, *, create: bool = False) -> Store:
+    """A store for an SQLAlchemy URL. Nothing is connected yet; ``create`` makes the folder of an SQLite file."""
+    try:
+        parsed = sa.make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        sqlite_file = parsed.database if parsed.get_backend_name() == "sqlite" else None
+        if sqlite_file and create:
+            Path(sqlite_file).parent.mkdir(parents=True, exist_ok=True)
+        options: dict[str, Any] = {"connect_args": {"timeout": 30}} if sqlite_file else {"pool_pre_ping": True}
+        engine = sa.create_engine(parsed, **options)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, OSError) as error:
+        raise StoreError(f"database: cannot be used: {error}; give an SQLAlchemy URL, sqlite:///file or postgresql://…") from None
+    if sqlite_file:
+        _configure_sqlite(engine)
+    return Store(engine)
+
+
+def _configure_sqlite(engine: sa.Engine) -> None:
+    """WAL, so that readers and the one writer never wait for each other; transactions as we begin them, not as sqlite3 guesses."""
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+class Store:
+    """Reads from the store, and the door to writing. Safe to share between threads."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    @property
+    def name(self) -> str:
+        """The database without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """One transaction, serialised with every other writer: all of it is kept, or nothing."""
+        with self.engine.begin() as connection:
+            # On PostgreSQL the row lock makes writers queue, as SQLite's BEGIN IMMEDIATE does.
+            connection.execute(sa.select(t.state.c.key).where(t.state.c.key == "revision").with_for_update())
+            yield Transaction(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A consistent view for several queries, which holds up no writer."""
+        with self.engine.connect().execution_options(reading=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+    # -- sources ------------------------------------------------------------------------------------------------
+
+    def sources(self) -> dict[str, SourceState]:
+        """Every source by id."""
+        with self.reading() as connection:
+            return {row.id: SourceState(**row._mapping) for row in connection.execute(sa.select(t.sources).order_by(t.sources.c.id))}
+
+    def due(self, now: datetime) -> list[SourceState]:
+        """The sources that are due, the longest overdue first."""
+        query = sa.select(t.sources).where(t.sources.c.next_check <= now).order_by(t.sources.c.next_check, t.sources.c.id)
+        with self.reading() as connection:
+            return [SourceState(**row._mapping) for row in connection.execute(query)]
+
+    def claim(self, source: SourceState, *, until: datetime) -> bool:
+        """Take a source for refreshing by compare-and-set; false when another process was faster.
+
+        ``until`` is when it becomes due again should the claimant die.
+        """
+        seen = (t.sources.c.id == source.id) & (t.sources.c.next_check == source.next_check)
+        with self.engine.begin() as connection:
+            return connection.execute(sa.update(t.sources).where(seen).values(next_check=until)).rowcount == 1
+
+    def set_aside(self) -> dict[str, list[SetAside]]:
+        """What each source's last document had that was not taken in."""
+        found: dict[str, list[SetAside]] = {}
+        with self.reading() as connection:
+            for row in connection.execute(sa.select(t.set_aside).order_by(t.set_aside.c.source, t.set_aside.c.key)):
+                found.setdefault(row.source, []).append(SetAside(row.key, row.title, row.reason))
+        return found
+
+    # -- posts --------------------------------------------------------------------------------------------------
+
+    def newest(self, topic: str, *, limit: int) -> tuple[Post, ...]:
+        """The newest posts of a topic that are not held, newest first."""
+        query = sa.select(t.posts).where(~t.posts.c.held).order_by(t.posts.c.published.desc(), t.posts.c.id).limit(limit)
+        if topic != ALL:
+            members = sa.select(t.memberships.c.post).where(t.memberships.c.topic == topic)
+            query = query.where(t.posts.c.id.in_(members))
+        with self.reading() as connection:
+            return tuple(post_of(row) for row in connection.execute(query))
+
+    def every_post(self) -> Iterator[Post]:
+        """All posts by id, a chunk at a time."""
+        after = ""
+        while True:
+            query = sa.select(t.posts).where(t.posts.c.id > after).order_by(t.posts.c.id).limit(CHUNK)
+            with self.reading() as connection:
+                rows = connection.execute(query).all()
+            if not rows:
+                return
+            yield from (post_of(row) for row in rows)
+            after = rows[-1].id
+
+    def without_page(self, source: str, *, attempts: int, limit: int) -> tuple[Post, ...]:
+        """Posts of a source whose page was not read yet, the least often tried and newest first."""
+        unread = (t.posts.c.source == source) & ~t.posts.c.enriched & (t.posts.c.page_attempts < attempts)
+        query = sa.select(t.posts).where(unread).order_by(t.posts.c.page_attempts, t.posts.c.published.desc(), t.posts.c.id)
+        with self.reading() as connection:
+            return tuple(post_of(row) for row in connection.execute(query.limit(limit)))
+
+    def count_of_source(self, source: str) -> int:
+        """How many posts a source has brought."""
+        with self.reading() as connection:
+            return connection.scalar(sa.select(sa.func.count()).where(t.posts.c.source == source)) or 0
+
+    # -- topics and publications --------------------------------------------------------------------------------
+
+    def topics(self) -> dict[str, TopicState]:
+        """Every topic by slug."""
+        with self.reading() as connection:
+            return {row.slug: TopicState(**row._mapping) for row in connection.execute(sa.select(t.topics))}
+
+    def counts(self) -> dict[str, TopicCount]:
+        """Posts and newest per topic, ``all`` included; a topic without posts is missing."""
+        members = sa.select(t.memberships.c.topic, sa.func.count(), sa.func.max(t.posts.c.published))
+        members = members.join(t.posts, t.posts.c.id == t.memberships.c.post).where(~t.posts.c.held).group_by(t.memberships.c.topic)
+        whole = sa.select(sa.func.count(), sa.func.max(t.posts.c.published)).where(~t.posts.c.held)
+        with self.reading() as connection:
+            counts = {topic: TopicCount(number, newest) for topic, number, newest in connection.execute(members)}
+            number, newest = connection.execute(whole).one()
+        return counts | {ALL: TopicCount(number, newest)}
+
+    def revision(self) -> int:
+        """Moves whenever anything in service changes; 0 before the first publication."""
+        with self.reading() as connection:
+            return connection.scalar(sa.select(t.state.c.number).where(t.state.c.key == "revision")) or 0
+
+    def heartbeat(self) -> datetime | None:
+        """When the clock last ticked."""
+        with self.reading() as connection:
+            return connection.scalar(sa.select(t.state.c.moment).where(t.state.c.key == "heartbeat"))
+
+    def beat(self, now: datetime) -> None:
+        """Say that the clock ticks."""
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(t.state).where(t.state.c.key == "heartbeat").values(moment=now))
+
+    def rules(self) -> str:
+        """The fingerprint of the rules by which the stored posts were sorted."""
+        with self.reading() as connection:
+            return connection.scalar(sa.select(t.state.c.text).where(t.state.c.key == "rules")) or ""
+
+    def published_tags(self) -> dict[str, str]:
+        """The entity tags in service, by path."""
+        with self.reading() as connection:
+            return dict(connection.execute(sa.select(t.publications.c.path, t.publications.c.tag)).tuples().all())
+
+    def publications(self, *, since: int = 0) -> tuple[int, frozenset[str], list[Publication]]:
+        """The revision, every path in service, and the publications that came after ``since``, as one consistent view."""
+        recent = sa.select(t.publications).where(t.publications.c.revision > since)
+        blobs = sa.select(t.bodies).where(t.bodies.c.path.in_(recent.with_only_columns(t.publications.c.path)))
+        with self.reading() as connection:
+            revision = connection.scalar(sa.select(t.state.c.number).where(t.state.c.key == "revision")) or 0
+            paths = frozenset(connection.scalars(sa.select(t.publications.c.path)))
+            codings: dict[str, dict[str, bytes]] = {}
+            for row in connection.execute(blobs):
+                codings.setdefault(row.path, {})[row.coding] = bytes(row.body)
+            found = [
+                Publication(
+                    row.path, row.topic, row.tag, row.media_type, row.last_modified,
+                    [(name, value) for name, value in row.headers], codings[row.path],
+                )
+                for row in connection.execute(recent)
+            ]  # fmt: skip
+        return revision, paths, found

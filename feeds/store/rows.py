@@ -1,0 +1,98 @@
+"""What the store gives and takes: the values beside posts, and how rows become values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from feeds.model import Enclosure, Person, Post
+from feeds.representation import Headers
+
+CHUNK = 500
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What is known of a source. ``rules`` is the fingerprint of its configuration; times are None where it never happened."""
+
+    id: str
+    url: str
+    rules: str
+    since: datetime
+    next_check: datetime
+    etag: str
+    last_modified: str
+    last_attempt: datetime | None
+    last_success: datetime | None
+    last_change: datetime | None
+    failures: int
+    error: str
+    cause: str
+    fetches: int
+    fetches_failed: int
+    fetches_not_modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """What is known of a topic: its feed's permanent id, what is pending, what went wrong at its last publication."""
+
+    slug: str
+    feed_id: str
+    since: datetime
+    rules: str
+    changed: int
+    published: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicCount:
+    """How many posts a topic has in service and when the newest was published."""
+
+    posts: int = 0
+    newest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A resource in service: its bytes by content coding and what HTTP says of them."""
+
+    path: str
+    topic: str
+    tag: str
+    media_type: str
+    last_modified: datetime
+    headers: Headers
+    codings: Mapping[str, bytes]
+
+
+def chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Slices that stay below the number of parameters a statement may have."""
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]
+
+
+def post_of(row: Any) -> Post:
+    return Post(
+        id=row.id,
+        source=row.source,
+        url=row.url,
+        title=row.title,
+        summary=row.summary,
+        content=row.content,
+        authors=tuple(Person(**person) for person in row.authors),
+        tags=tuple(row.tags),
+        published=row.published,
+        updated=row.updated,
+        first_seen=row.first_seen,
+        published_raw=row.published_raw,
+        language=row.language,
+        image=row.image,
+        enclosures=tuple(Enclosure(**enclosure) for enclosure in row.enclosures),
+        digest=row.digest,
+        enriched=row.enriched,
+    )

@@ -1,0 +1,146 @@
+"""The tables of the store, for SQLite and PostgreSQL alike. Shapes only; the queries are in ``reading`` and ``writing``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware UTC time; SQLite, which knows no zones, is given and gives UTC."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"a naive time cannot be stored: {value!r}")
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+state = sa.Table(
+    "state",
+    metadata,
+    sa.Column("key", sa.String(40), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False, default=0),
+    sa.Column("text", sa.Text, nullable=False, default=""),
+    sa.Column("moment", Moment),
+)
+"""Single values: ``revision`` (moves with every publication), ``heartbeat`` of the clock, ``rules`` by which posts are sorted."""
+
+sources = sa.Table(
+    "sources",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("rules", sa.String(64), nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("next_check", Moment, nullable=False),
+    sa.Column("etag", sa.Text, nullable=False, default=""),
+    sa.Column("last_modified", sa.Text, nullable=False, default=""),
+    sa.Column("last_attempt", Moment),
+    sa.Column("last_success", Moment),
+    sa.Column("last_change", Moment),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    sa.Column("error", sa.Text, nullable=False, default=""),
+    sa.Column("cause", sa.String(40), nullable=False, default=""),
+    sa.Column("fetches", sa.BigInteger, nullable=False, default=0),
+    sa.Column("fetches_failed", sa.BigInteger, nullable=False, default=0),
+    sa.Column("fetches_not_modified", sa.BigInteger, nullable=False, default=0),
+)
+
+posts = sa.Table(
+    "posts",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("source", sa.String(64), nullable=False, index=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("authors", sa.JSON, nullable=False),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("published", Moment, nullable=False, index=True),
+    sa.Column("updated", Moment, nullable=False),
+    sa.Column("first_seen", Moment, nullable=False),
+    sa.Column("published_raw", sa.Text, nullable=False),
+    sa.Column("language", sa.String(40), nullable=False),
+    sa.Column("image", sa.Text, nullable=False),
+    sa.Column("enclosures", sa.JSON, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("enriched", sa.Boolean, nullable=False, default=False),
+    sa.Column("page_attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("held", sa.Boolean, nullable=False, default=False),
+)
+"""``held``: dated in the future when it was taken in, and in no feed until then."""
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("post", sa.Text, nullable=False, index=True),
+    sa.Column("since", Moment, nullable=False),
+)
+"""What ties a post to its permanent id: guids, URLs, fingerprints. Rows are only ever added."""
+
+memberships = sa.Table(
+    "memberships",
+    metadata,
+    sa.Column("topic", sa.String(64), primary_key=True),
+    sa.Column("post", sa.Text, sa.ForeignKey("posts.id"), primary_key=True, index=True),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("evidence", sa.JSON, nullable=False),
+)
+
+topics = sa.Table(
+    "topics",
+    metadata,
+    sa.Column("slug", sa.String(64), primary_key=True),
+    sa.Column("feed_id", sa.Text, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("rules", sa.String(64), nullable=False, default=""),
+    sa.Column("changed", sa.BigInteger, nullable=False, default=1),
+    sa.Column("published", sa.BigInteger, nullable=False, default=0),
+    sa.Column("error", sa.Text, nullable=False, default=""),
+)
+"""``changed`` counts what happened to a topic, ``published`` is the count that is in service: different means pending."""
+
+publications = sa.Table(
+    "publications",
+    metadata,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("topic", sa.String(64), nullable=False, index=True),
+    sa.Column("tag", sa.String(64), nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("last_modified", Moment, nullable=False),
+    sa.Column("headers", sa.JSON, nullable=False),
+    sa.Column("codings", sa.JSON, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False, index=True),
+)
+
+bodies = sa.Table(
+    "bodies",
+    metadata,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("coding", sa.String(16), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+"""The bytes in service, by path and content coding."""
+
+set_aside = sa.Table(
+    "set_aside",
+    metadata,
+    sa.Column("source", sa.String(64), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+)

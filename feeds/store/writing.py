@@ -1,0 +1,189 @@
+"""Writes to the store, within one transaction that is kept whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from feeds.model import Membership, Post, SetAside
+from feeds.representation import Headers
+from feeds.store import tables as t
+from feeds.store.rows import Publication, chunks, post_of
+
+
+class Transaction:
+    """Writing, within one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    # -- sources ------------------------------------------------------------------------------------------------
+
+    def keep_sources(self, configured: Mapping[str, tuple[str, str]], now: datetime) -> None:
+        """Make the rows match the configuration (id -> URL and fingerprint): new and changed sources are due at once."""
+        present = dict(self._connection.execute(sa.select(t.sources.c.id, t.sources.c.rules)).tuples().all())
+        for source, (url, rules) in configured.items():
+            if source not in present:
+                row = {"id": source, "url": url, "rules": rules, "since": now, "next_check": now}
+                self._connection.execute(sa.insert(t.sources).values(**row))
+            elif present[source] != rules:
+                fresh = {"url": url, "rules": rules, "next_check": now, "etag": "", "last_modified": ""}
+                self._connection.execute(sa.update(t.sources).where(t.sources.c.id == source).values(**fresh))
+        for vanished in present.keys() - configured.keys():
+            self._connection.execute(sa.delete(t.sources).where(t.sources.c.id == vanished))
+            self._connection.execute(sa.delete(t.set_aside).where(t.set_aside.c.source == vanished))
+
+    def record(self, source: str, **values: Any) -> None:
+        """Write columns of a source's row. Counters are given as the amount to add: ``fetches=1``."""
+        counters = {"fetches", "fetches_failed", "fetches_not_modified"}
+        written = {name: t.sources.c[name] + value if name in counters else value for name, value in values.items()}
+        self._connection.execute(sa.update(t.sources).where(t.sources.c.id == source).values(**written))
+
+    def replace_set_aside(self, source: str, items: Iterable[SetAside], now: datetime) -> None:
+        """Remember what the newest document had that was not taken in, and since when that is so."""
+        known = dict(
+            self._connection.execute(
+                sa.select(t.set_aside.c.key, t.set_aside.c.since).where(t.set_aside.c.source == source)
+            ).tuples().all()
+        )  # fmt: skip
+        self._connection.execute(sa.delete(t.set_aside).where(t.set_aside.c.source == source))
+        for key, item in {item.key: item for item in items}.items():
+            row = {"source": source, "key": key, "title": item.title, "reason": item.reason, "since": known.get(key, now)}
+            self._connection.execute(sa.insert(t.set_aside).values(**row))
+
+    # -- posts --------------------------------------------------------------------------------------------------
+
+    def ledger(self, keys: Sequence[str]) -> dict[str, str]:
+        """The ids that keys name, for those of them that are known."""
+        query = sa.select(t.ledger.c.key, t.ledger.c.post)
+        return {
+            key: post
+            for chunk in chunks(keys)
+            for key, post in self._connection.execute(query.where(t.ledger.c.key.in_(chunk)))
+        }
+
+    def is_taken(self, entry_id: str) -> bool:
+        """Whether an entry id was ever minted."""
+        query = sa.select(t.ledger.c.key).where(t.ledger.c.post == entry_id).limit(1)
+        return self._connection.execute(query).first() is not None
+
+    def posts(self, ids: Sequence[str]) -> dict[str, Post]:
+        """Posts by id."""
+        query = sa.select(t.posts)
+        rows = (row for chunk in chunks(ids) for row in self._connection.execute(query.where(t.posts.c.id.in_(chunk))))
+        return {row.id: post_of(row) for row in rows}
+
+    def learn(self, keys: Mapping[str, str], now: datetime) -> None:
+        """Add keys to the ledger; what it knows is never changed."""
+        rows = [{"key": key, "post": post, "since": now} for key, post in keys.items()]
+        for chunk in chunks(rows):
+            self._connection.execute(_insert(self._connection, t.ledger).on_conflict_do_nothing(), list(chunk))
+
+    def save_post(self, post: Post, *, held: bool) -> None:
+        """Insert or replace a post."""
+        row = asdict(post) | {"held": held}
+        row["authors"] = [asdict(person) for person in post.authors]
+        row["enclosures"] = [asdict(enclosure) for enclosure in post.enclosures]
+        row["tags"] = list(post.tags)
+        self._upsert(t.posts, row, key=("id",))
+
+    def save_memberships(self, post: str, memberships: Iterable[Membership]) -> set[str]:
+        """Replace the topics of a post; the slugs of the topics that it entered or left."""
+        before = set(self._connection.scalars(sa.select(t.memberships.c.topic).where(t.memberships.c.post == post)))
+        rows = [
+            {"topic": m.topic, "post": post, "score": m.score, "evidence": [asdict(e) for e in m.evidence]} for m in memberships
+        ]
+        self._connection.execute(sa.delete(t.memberships).where(t.memberships.c.post == post))
+        if rows:
+            self._connection.execute(sa.insert(t.memberships), rows)
+        return before ^ {row["topic"] for row in rows}
+
+    def page_failed(self, post: str) -> None:
+        """Count an attempt to read a post's page that failed."""
+        counted = t.posts.c.page_attempts + 1
+        self._connection.execute(sa.update(t.posts).where(t.posts.c.id == post).values(page_attempts=counted))
+
+    def topics_of(self, post: str) -> set[str]:
+        """The slugs of the topics that a post is in."""
+        return set(self._connection.scalars(sa.select(t.memberships.c.topic).where(t.memberships.c.post == post)))
+
+    def release(self, now: datetime) -> list[str]:
+        """Let go of held posts whose time has come; their ids."""
+        due = list(self._connection.scalars(sa.select(t.posts.c.id).where(t.posts.c.held & (t.posts.c.published <= now))))
+        for chunk in chunks(due):
+            self._connection.execute(sa.update(t.posts).where(t.posts.c.id.in_(chunk)).values(held=False))
+        return due
+
+    # -- topics and publications --------------------------------------------------------------------------------
+
+    def keep_topics(self, configured: Mapping[str, tuple[str, str]], now: datetime) -> None:
+        """Make the rows match the configuration (slug -> feed id and fingerprint); what is new or changed becomes pending."""
+        present = dict(self._connection.execute(sa.select(t.topics.c.slug, t.topics.c.rules)).tuples().all())
+        for slug, (feed_id, rules) in configured.items():
+            if slug not in present:
+                row = {"slug": slug, "feed_id": feed_id, "since": now, "rules": rules}
+                self._connection.execute(sa.insert(t.topics).values(**row))
+            elif present[slug] != rules:
+                self._connection.execute(sa.update(t.topics).where(t.topics.c.slug == slug).values(rules=rules))
+                self.touch([slug])
+        vanished = sa.select(t.publications.c.path).where(t.publications.c.topic.not_in(["", *configured]))
+        paths = list(self._connection.scalars(vanished))
+        for table in (t.bodies, t.publications):
+            self._connection.execute(sa.delete(table).where(table.c.path.in_(paths)))
+        if paths:
+            self._advance()
+
+    def touch(self, slugs: Iterable[str]) -> None:
+        """Mark topics as changed, hence to be published."""
+        for slug in slugs:
+            self._connection.execute(sa.update(t.topics).where(t.topics.c.slug == slug).values(changed=t.topics.c.changed + 1))
+
+    def set_published(self, slug: str, changed: int, *, error: str = "") -> None:
+        """Say which state of a topic has been dealt with, and what was wrong with it, if anything."""
+        self._connection.execute(sa.update(t.topics).where(t.topics.c.slug == slug).values(published=changed, error=error))
+
+    def set_rules(self, fingerprint: str) -> None:
+        """Say by which rules the stored posts are sorted now."""
+        self._connection.execute(sa.update(t.state).where(t.state.c.key == "rules").values(text=fingerprint))
+
+    def publish(self, publication: Publication) -> None:
+        """Put bytes into service in place of those that were, and move the revision."""
+        revision = self._advance()
+        row = {
+            "path": publication.path,
+            "topic": publication.topic,
+            "tag": publication.tag,
+            "media_type": publication.media_type,
+            "last_modified": publication.last_modified,
+            "headers": [list(pair) for pair in publication.headers],
+            "codings": sorted(publication.codings),
+            "revision": revision,
+        }
+        self._upsert(t.publications, row, key=("path",))
+        self._connection.execute(sa.delete(t.bodies).where(t.bodies.c.path == publication.path))
+        rows = [{"path": publication.path, "coding": coding, "body": body} for coding, body in publication.codings.items()]
+        self._connection.execute(sa.insert(t.bodies), rows)
+
+    def publication(self, path: str) -> tuple[str, datetime, str, Headers] | None:
+        """Of what is in service at a path: its tag, Last-Modified, media type and headers."""
+        row = self._connection.execute(sa.select(t.publications).where(t.publications.c.path == path)).one_or_none()
+        return None if row is None else (row.tag, row.last_modified, row.media_type, [(n, v) for n, v in row.headers])
+
+    def _advance(self) -> int:
+        moved = sa.update(t.state).where(t.state.c.key == "revision").values(number=t.state.c.number + 1)
+        return int(self._connection.execute(moved.returning(t.state.c.number)).scalar_one())
+
+    def _upsert(self, table: sa.Table, row: Mapping[str, Any], *, key: tuple[str, ...]) -> None:
+        statement = _insert(self._connection, table).values(**row)
+        others = {name: statement.excluded[name] for name in row if name not in key}
+        self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=others))
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    """INSERT with ON CONFLICT, which both dialects spell alike."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

@@ -1,0 +1,74 @@
+"""For machines: liveness, readiness, health, metrics, and the directory of topics for the site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import Blueprint, Response, jsonify
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
+
+from feeds.health import Facts, judge
+from feeds.metrics import StoreMetrics
+from feeds.settings import Settings
+from feeds.shelf import Shelf
+from feeds.store import Store
+from feeds.web.errors import not_yet, plain
+from feeds.web.serving import from_shelf
+
+
+def blueprint(settings: Settings, store: Store, shelf: Shelf, *, draining: Callable[[], bool], now: Callable[[], datetime]) -> Blueprint:
+    """``draining`` says whether this process is about to end and should get no new requests."""
+    machines = Blueprint("machines", __name__)
+
+    @machines.get("/livez")
+    def alive() -> Response:
+        return _unstored(Response("ok\n", mimetype="text/plain"))
+
+    @machines.get("/readyz")
+    def ready() -> Response:
+        if draining():
+            return plain(503, "draining")
+        return _unstored(Response("ok\n", mimetype="text/plain")) if shelf.paths else not_yet()
+
+    @machines.get("/health")
+    def health() -> Response:
+        try:
+            document = judge(settings.sources, _facts(store), now=now())
+        except SQLAlchemyError as error:
+            cause = f"store: cannot be read: {getattr(error, 'orig', None) or error}"
+            document = {"status": "fail", "causes": [cause], "serving": len(shelf.paths)}
+        response = jsonify(document)
+        response.status_code = 503 if document["status"] == "fail" else 200
+        response.mimetype = "application/health+json"
+        return _unstored(response)
+
+    @machines.get("/metrics")
+    def metrics() -> Response:
+        try:
+            facts = _facts(store)
+        except SQLAlchemyError:
+            return plain(503, "The store cannot be read.")
+        pending = sum(state.changed != state.published for state in facts.topics.values())
+        registry = CollectorRegistry()
+        registry.register(StoreMetrics(facts, revision=shelf.revision, representations=len(shelf.paths), pending=pending))
+        return _unstored(Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST))
+
+    @machines.get("/api/topics.json")
+    def topics() -> Response:
+        return from_shelf(shelf, "/api/topics.json") or not_yet()
+
+    return machines
+
+
+def _facts(store: Store) -> Facts:
+    set_aside = {source: len(items) for source, items in store.set_aside().items()}
+    return Facts(store.heartbeat(), store.sources(), store.topics(), store.counts(), set_aside)
+
+
+def _unstored(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,55 @@
+"""Answers requests for what is on the shelf: as a WSGI wrapper in front of Flask, and for Flask's own views, by one function.
+
+On the way of a hit there is no Flask, no lock and no I/O: a look-up by path, a comparison of validators, a return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Response, request
+
+from feeds.representation import Answer, answer
+from feeds.shelf import Shelf
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+SAFE_METHODS = ("GET", "HEAD")
+
+
+class ShelfFirst:
+    """WSGI middleware: GET and HEAD of a path on the shelf are answered here, everything else by the application."""
+
+    def __init__(self, application: Application, shelf: Shelf) -> None:
+        self._application = application
+        self._shelf = shelf
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        if method in SAFE_METHODS:
+            representation = self._shelf.paths.get(environ["PATH_INFO"])
+            if representation is not None:
+                status, headers, body = answer(representation, method, environ)
+                start_response(status, headers.copy())
+                return (body,) if body else ()
+        return self._application(environ, start_response)
+
+
+def from_shelf(shelf: Shelf, path: str) -> Response | None:
+    """The same answer as a Flask response; None for a path that is not on the shelf."""
+    representation = shelf.paths.get(path)
+    if representation is None:
+        return None
+    return _response(answer(representation, request.method, request.environ))
+
+
+def _response(answered: Answer) -> Response:
+    status, headers, body = answered
+    response = Response(body, status=status)
+    response.automatically_set_content_length = False
+    response.headers.clear()
+    response.headers.extend(headers)
+    return response

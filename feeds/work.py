@@ -1,0 +1,105 @@
+"""What the commands do, once the configuration is known: open the store, wire the pipeline, show progress."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
+
+import structlog
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from feeds.clock import Clock
+from feeds.fetch import Fetcher
+from feeds.pipeline import Outcome, Pipeline
+from feeds.publish import every_topic, feed_urls
+from feeds.settings import Settings
+from feeds.store import Store
+from feeds.store.migrate import open_migrated
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE = 4
+
+
+def now() -> datetime:
+    """The wall clock, in the whole seconds that feeds are written in."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def assemble(settings: Settings) -> tuple[Pipeline, Fetcher]:
+    """A pipeline over the configured store, ready to refresh. Raises StoreError."""
+    store = open_migrated(settings.database_url)
+    fetcher = Fetcher(settings.fetch, cache=settings.data / "http-cache.sqlite", own=[source.url for source in settings.sources])
+    pipeline = Pipeline(settings, store, fetcher, now=now)
+    pipeline.prepare()
+    return pipeline, fetcher
+
+
+def prepare(settings: Settings) -> Store:
+    """Bring the store in line with the configuration and publish, without fetching anything. Raises StoreError."""
+    pipeline, _ = assemble(settings)
+    pipeline.publish()
+    return pipeline.store
+
+
+def run_clock(settings: Settings, stop: threading.Event) -> None:
+    """Refresh on schedule until ``stop`` is set."""
+    pipeline, fetcher = assemble(settings)
+    pipeline.publish()
+    clock = Clock(pipeline, fetcher, now=now)
+    clock.start()
+    log.info("clock.started", sources=len(settings.sources), topics=len(settings.topics))
+    stop.wait()
+    clock.stop()
+
+
+def refresh_all(settings: Settings, sources: Sequence[str]) -> list[Outcome]:
+    """Refresh sources (none named: all), showing progress; the outcomes that failed."""
+    pipeline, _ = assemble(settings)
+    names = list(sources) or [source.id for source in settings.sources]
+    console = Console(stderr=True)
+    failed = []
+    with _progress(console) as progress, ThreadPoolExecutor(_AT_ONCE) as pool:
+        task = progress.add_task("refreshing", total=len(names))
+        running: list[Future[Outcome]] = [pool.submit(pipeline.refresh, name) for name in names]
+        for done in as_completed(running):
+            outcome = done.result()
+            progress.advance(task)
+            progress.console.print(_line(outcome), highlight=False, markup=False)
+            if outcome.error is not None:
+                failed.append(outcome)
+    pipeline.publish()
+    return failed
+
+
+def print_topics(settings: Settings) -> None:
+    """A table of the topics with their post counts and feed URLs, on standard output."""
+    store = open_migrated(settings.database_url)
+    counts = store.counts()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("topic", no_wrap=True)
+    table.add_column("posts", justify="right")
+    table.add_column("feeds", overflow="fold")
+    for topic in every_topic(settings):
+        posts = counts[topic.slug].posts if topic.slug in counts else 0
+        table.add_row(topic.title, str(posts), "\n".join(feed_urls(settings.site, topic.slug).values()))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _line(outcome: Outcome) -> str:
+    if outcome.error is not None:
+        return f"{outcome.source}: failed ({outcome.error.cause}): {outcome.error}"
+    pages = f", {outcome.pages} pages read" if outcome.pages else ""
+    aside = f", {outcome.set_aside} set aside" if outcome.set_aside else ""
+    seconds = outcome.duration.total_seconds()
+    return f"{outcome.source}: {outcome.result}; {outcome.new} new, {outcome.changed} changed{aside}{pages} ({seconds:.1f}s)"
