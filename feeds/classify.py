@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import snowballstemmer
@@ -38,9 +38,9 @@ WEIGHTS: Mapping[tuple[Rule, Field], float] = {
 
 _BODY_CEILING = 2.0
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-_TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:['’][^\W{_CJK}]+)?")  # noqa: RUF001  the typographic apostrophe is meant
+_TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:['’][^\W{_CJK}]+)?")
 _CHUNK = re.compile(r"\S+")
-_TRIM = "\"'`“”‘’«»()[]{},;:!?…"  # noqa: RUF001  quotation marks
+_TRIM = "\"'`“”‘’«»()[]{},;:!?…"
 _STEMMERS = {
     "da": "danish", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french", "hu": "hungarian",
     "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian",
@@ -164,7 +164,9 @@ def _steps(text: str, language: str, prefixes: tuple[int, ...]) -> Iterator[tupl
         exact = ((f"={word}", max(len(tokens), 1)),) if _is_code(word) else ()
         for n, token in enumerate(tokens):
             stem = ((_stem(token, language), 1),) if not _is_symbolic(word) else ()
-            yield (exact if n == 0 else ()) + stem + tuple((f"^{token[:length]}*", 1) for length in prefixes if len(token) >= length)
+            yield (
+                (exact if n == 0 else ()) + stem + tuple((f"^{token[:length]}*", 1) for length in prefixes if len(token) >= length)
+            )
         if not tokens and exact:
             yield exact
 
@@ -185,7 +187,7 @@ def _walk(root: _Node, steps: Sequence[tuple[tuple[str, int], ...]], start: int)
 @lru_cache(maxsize=1 << 16)
 def _words(chunk: str) -> tuple[str, ...]:
     """The plain words within a chunk: ``memory-model's`` gives memory, model."""
-    return tuple(re.sub(r"['’]s$", "", token) for token in _TOKEN.findall(chunk))  # noqa: RUF001
+    return tuple(re.sub(r"['’]s$", "", token) for token in _TOKEN.findall(chunk))
 
 
 def _trimmed(chunk: str) -> str:
@@ -195,8 +197,8 @@ def _trimmed(chunk: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _is_code(word: str) -> bool:
-    """Whether a word is matched as written because of the signs in it: ``c++``, ``.net``, ``sync.pool``, ``io_uring``, ``chan<-``."""
-    inner = word.replace("-", "").replace("'", "").replace("’", "")  # noqa: RUF001
+    """Whether a word is matched as written for the signs in it: ``c++``, ``.net``, ``sync.pool``, ``io_uring``, ``chan<-``."""
+    inner = word.replace("-", "").replace("'", "").replace("’", "")
     return bool(inner) and not inner.isalnum() and "/" not in inner
 
 
@@ -211,7 +213,7 @@ def _stem(word: str, language: str) -> str:
     return str(stemmer.stemWord(word)) if stemmer else word
 
 
-@lru_cache(maxsize=None)
+@cache
 def _stemmer(name: str) -> snowballstemmer.stemmer | None:
     return snowballstemmer.stemmer(name) if name else None
 

@@ -1,4 +1,7 @@
-"""The command line. Each command reads the configuration, wires what it needs and calls it; exit codes are 0 done, 1 failed, 2 unusable."""
+"""The command line. Each command reads the configuration and calls what does the work.
+
+Exit codes are 0 for done, 1 for failed, 2 for a configuration or a call that cannot be used.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ def _unusable(error: Exception) -> NoReturn:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="topicfeeds")
 def main() -> None:
-    """Topic feeds for a technical blog.
+    r"""Topic feeds for a technical blog.
 
     topicfeeds watches a blog's sources, sorts its posts into the topics of your configuration, and serves an RSS and an Atom feed
     per topic. Try it on the bundled sample blog first:
@@ -147,7 +150,7 @@ def web(settings: Settings) -> None:
 @main.command()
 @click.option("--port", default=8000, show_default=True, help="Port of the feeds, on 127.0.0.1.")
 @click.option("--once", is_flag=True, help="Refresh and print the table, then end instead of serving.")
-def demo(port: int, once: bool) -> None:
+def demo(*, port: int, once: bool) -> None:
     """Try everything on a bundled sample blog.
 
     Serves the sample blog on a loopback port, refreshes it, prints the topics with their feeds, and keeps serving until Ctrl-C.

@@ -16,8 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import requests
 import structlog
@@ -28,7 +29,7 @@ from requests_cache.backends.sqlite import SQLiteCache
 
 from feeds import __version__
 from feeds.errors import FetchError
-from feeds.guard import Guard, GuardedPoolManager, Refused
+from feeds.guard import Guard, GuardedPoolManager, RefusedError
 from feeds.model import Document
 from feeds.settings import Fetching
 
@@ -86,7 +87,7 @@ class Fetcher:
         session = self._session()
         session.get_adapter(url).deadline = time.monotonic() + timeout
         try:
-            return session.get(url, headers=conditions)
+            return cast("requests.Response", session.get(url, headers=conditions))
         except sqlite3.Error as error:  # the cache is disposable: without it the request is merely unconditional
             log.warning("cache.lost", file=str(self._cache), error=str(error))
             self._forget_cache()
@@ -99,7 +100,7 @@ class Fetcher:
         session.get_adapter(url).deadline = time.monotonic() + self._settings.timeout.total_seconds()
         try:
             with session.cache_disabled():
-                return session.get(url, headers=conditions)
+                return cast("requests.Response", session.get(url, headers=conditions))
         except Exception as error:
             raise _translated(url, error, self._settings) from error
 
@@ -147,10 +148,12 @@ class BoundedAdapter(HTTPAdapter):
         self.deadline = 0.0
         super().__init__(max_retries=0)
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        self.poolmanager = GuardedPoolManager(self._guard, num_pools=connections, maxsize=maxsize, block=block, **options)
+    def init_poolmanager(self, connections: int, maxsize: int, *_: Any, **options: Any) -> None:
+        """Called by requests: every connection asks the guard."""
+        self.poolmanager = GuardedPoolManager(self._guard, num_pools=connections, maxsize=maxsize, **options)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+        """Called by requests: the whole answer, decoded, or an exception that says what was wrong with it."""
         remaining = max(self.deadline - time.monotonic(), 0.001)
         options |= {"stream": True, "timeout": (min(_CONNECT_TIMEOUT, remaining), remaining)}
         response = super().send(request, **options)
@@ -158,23 +161,22 @@ class BoundedAdapter(HTTPAdapter):
             body = b"".join(self._decoded(response))
         finally:
             response.raw.close()
-        response._content = body
-        response._content_consumed = True  # type: ignore[attr-defined]
+        response._content = body  # noqa: SLF001  requests has no public way to hand a response its body
+        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
         return response
 
     def _decoded(self, response: requests.Response) -> Iterator[bytes]:
         """The body without its content codings, in pieces. Raises for what is too large, too slow or cut off."""
         decoders = [_decoder(coding) for coding in reversed(_codings(response))]
         total = 0
-        for piece in self._raw(response):
-            for decode in decoders:
-                piece = decode(piece, self._max_bytes - total + 1)
+        for raw in self._raw(response):
+            piece = reduce(lambda data, decode: decode(data, self._max_bytes - total + 1), decoders, raw)
             total += len(piece)
             if total > self._max_bytes:
-                raise _TooLarge
+                raise _TooLargeError
             yield piece
         if any(not decode.complete for decode in decoders if total):
-            raise _CutOff("its compressed body is cut off")
+            raise _CutOffError("its compressed body is cut off")
 
     def _raw(self, response: requests.Response) -> Iterator[bytes]:
         read = 0
@@ -182,10 +184,10 @@ class BoundedAdapter(HTTPAdapter):
         while piece := response.raw.read1(_READ, decode_content=False):
             read += len(piece)
             if time.monotonic() > self.deadline:
-                raise _TooSlow
+                raise _TooSlowError
             yield piece
         if announced.isdecimal() and read != int(announced) and response.status_code == 200:
-            raise _CutOff(f"{announced} bytes were announced and {read} came")
+            raise _CutOffError(f"{announced} bytes were announced and {read} came")
 
 
 class _Decoder:
@@ -202,34 +204,34 @@ class _Decoder:
             if self._window == zlib.MAX_WBITS:  # "deflate" without its zlib header, which many servers send
                 self._window, self._stream = -zlib.MAX_WBITS, zlib.decompressobj(-zlib.MAX_WBITS)
                 return self(piece, limit)
-            raise _CutOff(f"its compressed body cannot be read: {error}") from None
+            raise _CutOffError(f"its compressed body cannot be read: {error}") from None
 
     @property
     def complete(self) -> bool:
         return self._stream.eof
 
 
-class _TooLarge(Exception):
+class _TooLargeError(Exception):
     pass
 
 
-class _TooSlow(Exception):
+class _TooSlowError(Exception):
     pass
 
 
-class _CutOff(Exception):
+class _CutOffError(Exception):
     pass
 
 
 class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
-    def set_ok(self, cookie: Any, request: Any) -> bool:
+    def set_ok(self, *_: Any) -> bool:
         return False
 
 
 def _decoder(coding: str) -> _Decoder:
     windows = {"gzip": 31, "x-gzip": 31, "deflate": zlib.MAX_WBITS}
     if coding not in windows:
-        raise _CutOff(f"its content coding '{coding}' was not asked for")
+        raise _CutOffError(f"its content coding '{coding}' was not asked for")
     return _Decoder(windows[coding])
 
 
@@ -290,10 +292,10 @@ def _retry_after(value: str, now: datetime) -> timedelta | None:
 
 
 _CAUSES: tuple[tuple[type[BaseException], str, Callable[[BaseException, Fetching], str]], ...] = (
-    (Refused, "refused", lambda error, _: str(error)),
-    (_TooLarge, "too-large", lambda _, settings: f"is larger than fetch.max_bytes = {settings.max_bytes}"),
-    (_TooSlow, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
-    (_CutOff, "truncated", lambda error, _: str(error)),
+    (RefusedError, "refused", lambda error, _: str(error)),
+    (_TooLargeError, "too-large", lambda _, settings: f"is larger than fetch.max_bytes = {settings.max_bytes}"),
+    (_TooSlowError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
+    (_CutOffError, "truncated", lambda error, _: str(error)),
     (requests.TooManyRedirects, "redirects", lambda *_: f"redirects more than {MAX_REDIRECTS} times"),
     (requests.exceptions.InvalidSchema, "refused", lambda *_: "leads to something that is neither http nor https"),
     (requests.exceptions.InvalidURL, "refused", lambda error, _: f"leads to no valid URL: {error}"),

@@ -35,7 +35,9 @@ def check_build(path: str, suffix: str, feed: Feed, body: bytes) -> None:
     entry, identifier = _IDS[suffix]
     written = [element.findtext(identifier) for element in root.iterfind(entry)]
     if written != [post.id for post in feed.posts]:
-        raise GateError(path, "entries", f"{len(feed.posts)} posts went in and {len(written)} entries came out, or in another order")
+        raise GateError(
+            path, "entries", f"{len(feed.posts)} posts went in and {len(written)} entries came out, or in another order"
+        )
 
 
 def _refuse_if(path: str, rule: str, detail: str, entries: list[str]) -> None:

@@ -33,7 +33,7 @@ _PRIVATE: tuple[Network, ...] = tuple(
 """What is not the public Internet (IANA special-purpose registries), listed because Python 3.11 calls some of it global."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A connection that the guard does not let through."""
 
 
@@ -53,7 +53,7 @@ class Guard:
         return Guard(tuple(ipaddress.ip_network(network) for network in networks), literal)
 
     def address_for(self, host: str, port: int) -> str:
-        """The address to connect to. Raises Refused, or OSError when the host has none."""
+        """The address to connect to. Raises RefusedError, or OSError when the host has none."""
         name = host.strip("[]")
         found = [str(info[4][0]) for info in socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)]
         if (host, port) in self.own or (name, port) in self.own:
@@ -61,7 +61,9 @@ class Guard:
         for text in found:
             if self._permits(ipaddress.ip_address(text.partition("%")[0])):
                 return text
-        raise Refused(f"leads to {host}, which is the private address {found[0]}; open it with fetch.allow_networks if it is yours")
+        raise RefusedError(
+            f"leads to {host}, which is the private address {found[0]}; open it with fetch.allow_networks if it is yours"
+        )
 
     def _permits(self, address: Address) -> bool:
         if any(address in network for network in self.allowed if network.version == address.version):

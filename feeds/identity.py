@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -40,7 +40,7 @@ def ledger_keys(drafts: Sequence[Draft], source: str) -> list[tuple[str, ...]]:
     """Per draft the keys that name it, strongest first: guid within the source, then URL, then title with date.
 
     A guid or URL that several drafts of one document share names none of them; drafts that share all they have fall back to
-    the two together with the title.
+    the two together with the title, or the text where there is none.
     """
     guids = Counter(draft.guid for draft in drafts)
     urls = Counter(canonical_url(draft.url) for draft in drafts if draft.url)
@@ -56,7 +56,8 @@ def _keys(draft: Draft, source: str, guids: Counter[str], urls: Counter[str]) ->
         keys.append(f"url:{url}")
     if not keys:
         day = draft.published.date().isoformat() if draft.published else ""
-        keys.append("item:" + _hash(source, draft.guid, url, draft.title, day))
+        said = draft.title or draft.summary or draft.content
+        keys.append("item:" + _hash(source, draft.guid, url, said, day))
     return tuple(key if len(key) <= 500 else f"{key[:5]}sha256:{_hash(key)}" for key in keys)
 
 
@@ -132,11 +133,6 @@ def content_digest(post: Post) -> str:
     files = [[enclosure.url, enclosure.media_type, enclosure.length] for enclosure in post.enclosures]
     seen = [post.title, post.summary, post.content, authors, files, post.image, post.language]
     return _hash(json.dumps(seen, ensure_ascii=True))
-
-
-def earliest(moments: Iterable[datetime | None]) -> datetime | None:
-    """The earliest of the moments that are known."""
-    return min((moment for moment in moments if moment), default=None)
 
 
 def _hash(*parts: str) -> str:

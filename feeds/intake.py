@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from itertools import count
 from urllib.parse import unquote, urlsplit
 
 from feeds.identity import Assignment, assign, content_digest, mint_id
@@ -63,13 +64,25 @@ def take_in(
         return mint_id(draft, authority=authority, first_seen=now, is_taken=taken)
 
     assignments, repeats = assign(drafts, source.id, ledger, mint, is_taken)
+    dated = _with_dates(assignments, now)
     before = stored([assignment.id for assignment in assignments if not assignment.minted])
-    changes = [_change(assignment, before.get(assignment.id), source, site, now) for assignment in assignments]
+    changes = [_change(assignment, before.get(assignment.id), source, site, now) for assignment in dated]
     return Intake(
         changes=tuple(change for change in changes if change is not None),
         learned={key: assignment.id for assignment in assignments for key in assignment.learned},
         set_aside=tuple(SetAside(d.guid or d.url or "?", d.title, "repeats another item of the document") for d in repeats),
     )
+
+
+def _with_dates(assignments: Sequence[Assignment], now: datetime) -> list[Assignment]:
+    """Give new drafts without a date the time they were first seen, a second apart, so that they keep the document's order."""
+    seconds = count()
+    return [
+        replace(a, draft=replace(a.draft, published=now - timedelta(seconds=next(seconds))))
+        if a.minted and not a.draft.published
+        else a
+        for a in assignments
+    ]
 
 
 def _change(assignment: Assignment, before: Post | None, source: Source, site: Site, now: datetime) -> Change | None:
@@ -89,12 +102,13 @@ def _compose(assignment: Assignment, before: Post | None, source: Source, site: 
     text = plain(summary or content)
     published = before.published if before else draft.published or now
     kept = before if before and before.enriched else None  # what the page said stays until the page is read again
+    title = excerpt(draft.title, _TITLE_LIMIT) or excerpt(text, 80) or url
     post = Post(
         id=assignment.id,
         source=source.id,
         url=url,
-        title=excerpt(draft.title, _TITLE_LIMIT) or excerpt(text, 80) or url,
-        summary=summary or _paragraph(excerpt(text, _SUMMARY_LIMIT)),
+        title=title,
+        summary=summary or _paragraph(excerpt(text, _SUMMARY_LIMIT) or title),
         content=content,
         authors=draft.authors or (kept.authors if kept else ()),
         tags=tuple(dict.fromkeys((*draft.tags, *(kept.tags if kept else ())))),

@@ -24,6 +24,7 @@ class StoreMetrics(Collector):
         self._pending = pending
 
     def collect(self) -> Iterator[Metric]:
+        """Called by prometheus_client at each scrape."""
         build = Gauge("topicfeeds_build_info", "The running version.", labels=["version"])
         build.add_metric([__version__], 1)
         yield build
@@ -36,9 +37,13 @@ class StoreMetrics(Collector):
     def _sources(self) -> Iterator[Metric]:
         fetches = Counter("topicfeeds_source_fetches", "Fetches of a source by result.", labels=["source", "result"])
         failures = Gauge("topicfeeds_source_consecutive_failures", "Failures in a row.", labels=["source"])
-        success = Gauge("topicfeeds_source_last_success_timestamp_seconds", "Last successful fetch, 0 for never.", labels=["source"])
+        success = Gauge(
+            "topicfeeds_source_last_success_timestamp_seconds", "Last successful fetch, 0 for never.", labels=["source"]
+        )
         due = Gauge("topicfeeds_source_next_check_timestamp_seconds", "When the source is due again.", labels=["source"])
-        aside = Gauge("topicfeeds_source_set_aside_items", "Items of the newest document that were not taken in.", labels=["source"])
+        aside = Gauge(
+            "topicfeeds_source_set_aside_items", "Items of the newest document that were not taken in.", labels=["source"]
+        )
         for name, state in self._facts.sources.items():
             answered = state.fetches - state.fetches_failed - state.fetches_not_modified
             fetches.add_metric([name, "failed"], state.fetches_failed)

@@ -102,6 +102,7 @@ class Site(Table):
 
     @property
     def zone(self) -> ZoneInfo:
+        """The site's time zone."""
         return ZoneInfo(self.timezone)
 
 
@@ -257,8 +258,8 @@ class Membership:
 class Feed:
     """One topic's feed as a value: what every format renders from.
 
-    ``id`` is the feed's permanent id (a tag URI, minted once), ``home`` is the topic's page, ``urls`` the feed's own address by format suffix, ``updated`` the newest change among its
-    own posts (or the day the topic came to be).
+    ``id`` is the feed's permanent id (a tag URI, minted once), ``home`` the topic's page, ``urls`` the feed's own addresses by
+    format suffix, ``updated`` the newest change among its own posts (or the day the topic came to be).
     """
 
     id: str

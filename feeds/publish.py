@@ -75,7 +75,7 @@ def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicS
     try:
         built, refused = _build(feed, now)
     except (GateError, ValueError, UnicodeError) as error:
-        log.error("publish.refused", topic=topic.slug, error=str(error))
+        log.error("publish.refused", topic=topic.slug, error=str(error))  # noqa: TRY400  the rule says it all
         with store.writing() as transaction:
             transaction.set_published(topic.slug, state.changed, error=str(error))
         return 0
@@ -156,9 +156,15 @@ def _representations(feed: Feed, now: datetime) -> list[Publication]:
         path, body = _feed_path(feed.slug, suffix), form.render(feed)
         gate.check_build(path, suffix, feed, body)
         headers = [*_caching(feed.site), _CORS, ("Link", f'<{feed.urls[suffix]}>; rel="self"')]
-        built.append(_publication(path, feed.slug, form.content_type, feed.updated, headers, body))
+        built.append(
+            _publication(path, body, topic=feed.slug, media_type=form.content_type, modified=feed.updated, headers=headers)
+        )
     page = pages.topic_page(feed)
-    built.append(_publication(_page_path(feed.slug), feed.slug, _HTML, feed.updated, _caching(feed.site), page))
+    built.append(
+        _publication(
+            _page_path(feed.slug), page, topic=feed.slug, media_type=_HTML, modified=feed.updated, headers=_caching(feed.site)
+        )
+    )
     return built
 
 
@@ -167,8 +173,9 @@ def _directory(settings: Settings, counts: Mapping[str, TopicCount], now: dateti
     site = settings.site
     entries = [_entry(site, topic, counts.get(topic.slug, TopicCount())) for topic in every_topic(settings)]
     newest = max((entry.newest for entry in entries if entry.newest), default=now)
-    yield _publication("/", "", _HTML, newest, _caching(site), pages.index_page(site, entries))
-    yield _publication("/api/topics.json", "", _JSON, newest, [*_caching(site), _CORS], pages.topics_json(site, entries))
+    index, listing = pages.index_page(site, entries), pages.topics_json(site, entries)
+    yield _publication("/", index, topic="", media_type=_HTML, modified=newest, headers=_caching(site))
+    yield _publication("/api/topics.json", listing, topic="", media_type=_JSON, modified=newest, headers=[*_caching(site), _CORS])
 
 
 def _entry(site: Site, topic: Topic, count: TopicCount) -> pages.Entry:
@@ -176,7 +183,7 @@ def _entry(site: Site, topic: Topic, count: TopicCount) -> pages.Entry:
     return pages.Entry(topic.slug, topic.title, topic.description, page, urls, count.posts, count.newest)
 
 
-def _publication(path: str, topic: str, media_type: str, modified: datetime, headers: Headers, body: bytes) -> Publication:
+def _publication(path: str, body: bytes, *, topic: str, media_type: str, modified: datetime, headers: Headers) -> Publication:
     return Publication(path, topic, opaque_tag(body), media_type, modified, headers, encode(body))
 
 
@@ -199,4 +206,3 @@ def _put(transaction: Transaction, built: Publication, now: datetime) -> bool:
 
 def _caching(site: Site) -> Headers:
     return [("Cache-Control", f"max-age={int(site.max_age.total_seconds())}, {_STALE}")]
-

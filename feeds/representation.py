@@ -69,21 +69,20 @@ def opaque_tag(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()[:32]
 
 
-def build(
-    path: str, codings: Mapping[str, bytes], *, media_type: str, last_modified: datetime, headers: Headers
-) -> Representation:
+def build(path: str, codings: Mapping[str, bytes], *, media_type: str, last_modified: datetime, headers: Headers) -> Representation:
     """Decide everything about a representation that does not depend on the request.
 
     ``codings`` has at least ``identity``; ``headers`` are those that a 200 and a 304 share (Cache-Control, Link …).
     """
     tag = opaque_tag(codings["identity"])
     variants = {
-        coding: _variant(coding, body, tag, media_type, last_modified, headers) for coding, body in codings.items()
+        coding: _variant(coding, body, tag, media_type=media_type, modified=last_modified, headers=headers)
+        for coding, body in codings.items()
     }
     return Representation(path, tag, last_modified, variants)
 
 
-def _variant(coding: str, body: bytes, tag: str, media_type: str, modified: datetime, headers: Headers) -> Variant:
+def _variant(coding: str, body: bytes, tag: str, *, media_type: str, modified: datetime, headers: Headers) -> Variant:
     etag = f'"{tag}"' if coding == "identity" else f'"{tag}-{coding}"'
     shared = [("ETag", etag), ("Last-Modified", http_date(modified)), ("Vary", "Accept-Encoding"), *headers]
     described = [("Content-Type", media_type), ("Content-Length", str(len(body))), ("X-Content-Type-Options", "nosniff")]

@@ -87,11 +87,11 @@ class Settings(BaseSettings):
         except ValidationError as error:
             problems += _within_tables(error)
         if problems:
-            raise _Unsound(tuple(problems))
+            raise _UnsoundError(tuple(problems))
         return settings
 
 
-class _Unsound(Exception):
+class _UnsoundError(Exception):
     """Carries problems out of the validation, past pydantic's own error handling."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
@@ -110,7 +110,7 @@ def load(path: Path | str | None = None, *, environ: Mapping[str, str] = os.envi
     variables = _read_secrets(environ)
     try:
         return _settings_of(tables, variables)
-    except _Unsound as unsound:
+    except _UnsoundError as unsound:
         raise SettingsError(str(file), unsound.problems) from None
     except SourceError as error:
         name = PREFIX + str(error).partition('field "')[2].partition('"')[0].upper()
@@ -154,9 +154,11 @@ def _read_secrets(environ: Mapping[str, str]) -> dict[str, str]:
         except (OSError, UnicodeDecodeError) as error:
             problems.append(Problem(name, f"{file} cannot be read: {error}"))
     known = {PREFIX + key.upper() for key in Settings.model_fields}
-    for name in variables:
-        if name.split("__")[0] not in known:
-            problems.append(Problem(name, "is no setting" + _suggestion(name.split("__")[0], sorted(known))))
+    problems += [
+        Problem(name, "is no setting" + _suggestion(name.split("__")[0], sorted(known)))
+        for name in variables
+        if name.split("__")[0] not in known
+    ]
     if problems:
         raise SettingsError("environment", tuple(problems))
     return variables
@@ -185,7 +187,7 @@ def _settings_of(tables: Mapping[str, Any], variables: Mapping[str, str]) -> Set
             env_settings.env_vars = {name.lower(): value for name, value in variables.items()}  # type: ignore[attr-defined]
             return env_settings, FromTables(settings_cls)
 
-    return Loaded()  # type: ignore[call-arg]  # the fields come from the two sources
+    return Loaded()
 
 
 def _between_tables(data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -239,7 +241,7 @@ def _message(detail: ErrorDetails) -> str:
     return f"{message[0].lower()}{message[1:]}" + (f" (is {given!r})" if isinstance(given, str | int | float) else "")
 
 
-def _table_at(loc: tuple[int | str, ...]) -> type[Table] | type[Settings]:
+def _table_at(loc: tuple[int | str, ...]) -> type[Table | Settings]:
     """The model that describes the table at a key path."""
     model: type[Any] = Settings
     for part in loc:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -45,7 +46,7 @@ class Child:
 
     def start(self) -> None:
         """Start it in a process group of its own, so that a Ctrl-C on the terminal reaches the supervisor alone."""
-        self.process = subprocess.Popen(self.command, start_new_session=True)
+        self.process = subprocess.Popen(self.command, start_new_session=True)  # noqa: S603  our own command line
         self.started = time.monotonic()
         log.info("process.started", process=self.name, pid=self.process.pid)
 
@@ -85,7 +86,7 @@ class Supervisor:
         """End ``run`` soon."""
         self._stop.set()
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.stop()
 
     def _end_all(self) -> None:
@@ -112,7 +113,5 @@ def own_command(*arguments: str) -> list[str]:
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass

@@ -25,7 +25,7 @@ class Format:
     def render(self, feed: Feed) -> bytes:
         """The feed as bytes; the same value gives the same bytes, always."""
         module = importlib.import_module(f"{__name__}.{self.module}")
-        return cast(Callable[[Feed], bytes], module.render)(feed)
+        return cast("Callable[[Feed], bytes]", module.render)(feed)
 
     @property
     def content_type(self) -> str:

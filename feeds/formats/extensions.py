@@ -34,6 +34,7 @@ class FeedElements(BaseExtension):  # type: ignore[misc]  # feedgen is untyped
     """Elements of the feed itself."""
 
     def extend_ns(self) -> dict[str, str]:
+        """Called by feedgen: the prefixes that the root declares."""
         return NAMESPACES
 
 
@@ -44,9 +45,11 @@ class EntryElements(BaseEntryExtension):  # type: ignore[misc]
         self.elements: list[Element] = []
 
     def extend_rss(self, feed: Any) -> Any:
+        """Called by feedgen with the item."""
         return _append(feed, self.elements)
 
     def extend_atom(self, feed: Any) -> Any:
+        """Called by feedgen with the entry."""
         return _append(feed, self.elements)
 
 

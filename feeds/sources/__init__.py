@@ -33,7 +33,7 @@ class Reader(Protocol):
 
 def readers(kind: str) -> tuple[Reader, ...]:
     """The readers of a kind."""
-    return tuple(cast(Reader, importlib.import_module(f"{__name__}.{name}")) for name in KINDS[kind])
+    return tuple(cast("Reader", importlib.import_module(f"{__name__}.{name}")) for name in KINDS[kind])
 
 
 def parse(kind: str, document: Document, *, zone: tzinfo) -> Parsed:

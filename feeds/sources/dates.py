@@ -50,7 +50,7 @@ def _rfc822(text: str, zone: tzinfo) -> datetime | None:
     if fields is None:
         return None
     try:
-        moment = datetime(*fields[:6])
+        moment = datetime(*fields[:6])  # noqa: DTZ001  its zone is worked out below
     except ValueError:
         return None
     offset = fields[9]
@@ -63,7 +63,7 @@ def _words(text: str, zone: tzinfo) -> datetime | None:
     bare = re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", text)
     for form in _LONG:
         try:
-            return datetime.combine(datetime.strptime(bare, form).date(), _NOON, zone)
+            return datetime.combine(datetime.strptime(bare, form).replace(tzinfo=zone).date(), _NOON, zone)
         except ValueError:
             continue
     return None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 import feedparser
@@ -50,7 +51,9 @@ def parse(document: Document, *, zone: tzinfo) -> Parsed:
     entries = list(answer.entries)
     if _is_cut_off(document.body) and entries:
         cut = entries.pop()
-        set_aside.append(SetAside(one_line(cut.get("id", "") or cut.get("link", "")) or "?", plain(cut.get("title", "")), "is cut off"))
+        set_aside.append(
+            SetAside(one_line(cut.get("id", "") or cut.get("link", "")) or "?", plain(cut.get("title", "")), "is cut off")
+        )
     for entry in entries:
         draft = _draft(entry, document.url, zone, language)
         if draft.guid or draft.url or draft.title or draft.summary or draft.content:
@@ -68,7 +71,7 @@ def _is_cut_off(body: bytes) -> bool:
 
 
 def _headers(document: Document) -> dict[str, str]:
-    """feedparser decides the encoding by the header and the XML declaration (RFC 7303)."""
+    """Feedparser decides the encoding by the header and the XML declaration (RFC 7303)."""
     media_type = document.media_type if "xml" in document.media_type else "application/xml"
     charset = f"; charset={document.charset}" if document.charset else ""
     return {"content-type": media_type + charset, "content-location": document.url}
@@ -159,7 +162,7 @@ def _moment(raw: str, parsed: Any, zone: tzinfo) -> datetime | None:
     if parsed is None:
         return None
     try:
-        return parse_date(datetime(*parsed[:6], tzinfo=UTC).isoformat(), zone)
+        return parse_date(time.strftime("%Y-%m-%dT%H:%M:%SZ", parsed), zone)
     except (ValueError, OverflowError):
         return None
 
@@ -178,4 +181,6 @@ def _enclosures(entry: Any, base: str) -> Iterable[Enclosure]:
     for link in entry.get("enclosures", ()):
         if url := absolute(link.get("href") or link.get("url") or "", base):
             length = str(link.get("length") or "")
-            yield Enclosure(url, one_line(link.get("type") or "") or "application/octet-stream", int(length) if length.isdecimal() else 0)
+            yield Enclosure(
+                url, one_line(link.get("type") or "") or "application/octet-stream", int(length) if length.isdecimal() else 0
+            )

@@ -55,7 +55,9 @@ def _draft(item: dict[str, Any], feed: dict[str, Any], base: str, zone: tzinfo) 
         updated=parse_date(_text(item, "date_modified"), zone) if _text(item, "date_modified") else None,
         published_raw=published_raw,
         language=_text(item, "language") or _text(feed, "language"),
-        image=absolute(_text(item, "image") or _text(item, "banner_image"), base) if item.get("image") or item.get("banner_image") else "",
+        image=absolute(_text(item, "image") or _text(item, "banner_image"), base)
+        if item.get("image") or item.get("banner_image")
+        else "",
         enclosures=tuple(_attachments(item, base)),
     )
 

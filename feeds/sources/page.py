@@ -21,7 +21,9 @@ def read_page(document: Document, *, zone: tzinfo) -> Draft:
     tree = LexborHTMLParser(_decode(document))
     article = next(_articles(tree), {})
     meta = _meta(tree)
-    published_raw = _string(article.get("datePublished")) or _first(meta, "article:published_time", "date", "dc.date") or _time(tree)
+    published_raw = (
+        _string(article.get("datePublished")) or _first(meta, "article:published_time", "date", "dc.date") or _time(tree)
+    )
     updated_raw = _string(article.get("dateModified")) or _first(meta, "article:modified_time", "og:updated_time")
     canonical = _attribute(tree, "link[rel~=canonical]", "href")
     return Draft(
@@ -89,7 +91,9 @@ def _authors(article: dict[str, Any], meta: dict[str, list[str]]) -> Iterator[Pe
     written = article.get("author")
     people = written if isinstance(written, list) else [written]
     names = [_string(p.get("name")) if isinstance(p, dict) else _string(p) for p in people]
-    names = [name for name in names if name] or [n for n in meta.get("article:author", []) if "://" not in n] or meta.get("author", [])
+    names = (
+        [name for name in names if name] or [n for n in meta.get("article:author", []) if "://" not in n] or meta.get("author", [])
+    )
     return (Person(name) for name in dict.fromkeys(names))
 
 

@@ -1,4 +1,7 @@
-"""Brings the store's tables to the shape that this program expects, by Alembic. Imported by drivers that write, never by the web."""
+"""Brings the store's tables to the shape that this program expects, by Alembic.
+
+Imported by drivers that write, never by the web.
+"""
 
 from __future__ import annotations
 

@@ -87,13 +87,16 @@ class Store:
     def sources(self) -> dict[str, SourceState]:
         """Every source by id."""
         with self.reading() as connection:
-            return {row.id: SourceState(**row._mapping) for row in connection.execute(sa.select(t.sources).order_by(t.sources.c.id))}
+            return {
+                row["id"]: SourceState(**row)
+                for row in connection.execute(sa.select(t.sources).order_by(t.sources.c.id)).mappings()
+            }
 
     def due(self, now: datetime) -> list[SourceState]:
         """The sources that are due, the longest overdue first."""
         query = sa.select(t.sources).where(t.sources.c.next_check <= now).order_by(t.sources.c.next_check, t.sources.c.id)
         with self.reading() as connection:
-            return [SourceState(**row._mapping) for row in connection.execute(query)]
+            return [SourceState(**row) for row in connection.execute(query).mappings()]
 
     def claim(self, source: SourceState, *, until: datetime) -> bool:
         """Take a source for refreshing by compare-and-set; false when another process was faster.
@@ -152,7 +155,7 @@ class Store:
     def topics(self) -> dict[str, TopicState]:
         """Every topic by slug."""
         with self.reading() as connection:
-            return {row.slug: TopicState(**row._mapping) for row in connection.execute(sa.select(t.topics))}
+            return {row["slug"]: TopicState(**row) for row in connection.execute(sa.select(t.topics)).mappings()}
 
     def counts(self) -> dict[str, TopicCount]:
         """Posts and newest per topic, ``all`` included; a topic without posts is missing."""

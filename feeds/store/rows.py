@@ -77,6 +77,7 @@ def chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 
 def post_of(row: Any) -> Post:
+    """A row of ``posts`` as a value."""
     return Post(
         id=row.id,
         source=row.source,

@@ -16,11 +16,13 @@ class Moment(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Called by SQLAlchemy on the way in. Raises ValueError for a naive time."""
         if value is not None and value.tzinfo is None:
             raise ValueError(f"a naive time cannot be stored: {value!r}")
         return value.astimezone(UTC) if value else None
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Called by SQLAlchemy on the way out."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -62,9 +62,7 @@ class Transaction:
         """The ids that keys name, for those of them that are known."""
         query = sa.select(t.ledger.c.key, t.ledger.c.post)
         return {
-            key: post
-            for chunk in chunks(keys)
-            for key, post in self._connection.execute(query.where(t.ledger.c.key.in_(chunk)))
+            key: post for chunk in chunks(keys) for key, post in self._connection.execute(query.where(t.ledger.c.key.in_(chunk)))
         }
 
     def is_taken(self, entry_id: str) -> bool:
@@ -95,13 +93,15 @@ class Transaction:
     def save_memberships(self, post: str, memberships: Iterable[Membership]) -> set[str]:
         """Replace the topics of a post; the slugs of the topics that it entered or left."""
         before = set(self._connection.scalars(sa.select(t.memberships.c.topic).where(t.memberships.c.post == post)))
+        after = {membership.topic: membership for membership in memberships}
         rows = [
-            {"topic": m.topic, "post": post, "score": m.score, "evidence": [asdict(e) for e in m.evidence]} for m in memberships
+            {"topic": topic, "post": post, "score": m.score, "evidence": [asdict(e) for e in m.evidence]}
+            for topic, m in after.items()
         ]
         self._connection.execute(sa.delete(t.memberships).where(t.memberships.c.post == post))
         if rows:
             self._connection.execute(sa.insert(t.memberships), rows)
-        return before ^ {row["topic"] for row in rows}
+        return before ^ after.keys()
 
     def page_failed(self, post: str) -> None:
         """Count an attempt to read a post's page that failed."""

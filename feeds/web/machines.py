@@ -19,7 +19,9 @@ from feeds.web.errors import not_yet, plain
 from feeds.web.serving import from_shelf
 
 
-def blueprint(settings: Settings, store: Store, shelf: Shelf, *, draining: Callable[[], bool], now: Callable[[], datetime]) -> Blueprint:
+def blueprint(
+    settings: Settings, store: Store, shelf: Shelf, *, draining: Callable[[], bool], now: Callable[[], datetime]
+) -> Blueprint:
     """``draining`` says whether this process is about to end and should get no new requests."""
     machines = Blueprint("machines", __name__)
 

@@ -28,6 +28,7 @@ class ShelfFirst:
         self._shelf = shelf
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
         method = environ["REQUEST_METHOD"]
         if method in SAFE_METHODS:
             representation = self._shelf.paths.get(environ["PATH_INFO"])

@@ -1,0 +1,51 @@
+# make demo   try everything on the bundled sample blog
+# make serve  run the publication of config/topicfeeds.toml
+# make test   lint, types, import directions, tests
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+CONFIG ?= config/topicfeeds.toml
+
+.PHONY: demo serve test lint corpus lock clean
+
+demo: $(VENV)/.run
+	@$(BIN)/topicfeeds demo
+
+serve: $(VENV)/.run
+	@$(BIN)/topicfeeds serve --config $(CONFIG)
+
+test: lint
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# make corpus CORPUS=path runs the readers over real files kept outside of this repository
+corpus: $(VENV)/.dev
+	$(BIN)/python -m tests.corpus $(CORPUS)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run
+
+# Needs uv; the locks hold for every supported Python and for Linux and macOS.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+lock:
+	$(LOCK) --group run pyproject.toml -o requirements.lock
+	$(LOCK) --group dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) var
