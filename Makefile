@@ -7,10 +7,13 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 CONFIG ?= config/topicfeeds.toml
 
-.PHONY: demo serve test lint corpus lock clean
+.PHONY: demo demo-once serve test lint corpus lock clean
 
 demo: $(VENV)/.run
 	@$(BIN)/topicfeeds demo
+
+demo-once: $(VENV)/.run
+	@$(BIN)/topicfeeds demo --once
 
 serve: $(VENV)/.run
 	@$(BIN)/topicfeeds serve --config $(CONFIG)

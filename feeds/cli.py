@@ -187,6 +187,7 @@ def _demo_environment(origin: str, port: int, folder: Path) -> dict[str, str]:
     return {
         CONFIG_VARIABLE: str(bundled() / "topicfeeds.toml"),
         "TOPICFEEDS_SITE__TITLE": "HarrisonSec (sample)",
+        "TOPICFEEDS_SITE__AUTHOR": "Robin Vale",
         "TOPICFEEDS_SITE__HOME": f"{origin}/",
         "TOPICFEEDS_SITE__PUBLIC_URL": f"http://127.0.0.1:{port}/",
         "TOPICFEEDS_SOURCES": json.dumps([source]),
