@@ -26,6 +26,7 @@ from feeds import __version__, lifeline, logs
 from feeds.errors import SettingsError, StoreError
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load, locate
 from feeds.supervisor import DRAIN, Child, Supervisor, own_command
+from feeds.terminal import taken_from_make
 
 UNUSABLE = 2
 
@@ -158,7 +159,7 @@ def demo(*, port: int, once: bool) -> None:
     """
     logs.configure(level=logging.WARNING)
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="topicfeeds-demo-") as folder:
+    with taken_from_make(), suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="topicfeeds-demo-") as folder:
         _demo(port, Path(folder), once=once)
 
 

@@ -36,7 +36,7 @@ _STALE = "stale-while-revalidate=3600, stale-if-error=604800"
 def every_topic(settings: Settings) -> tuple[Topic, ...]:
     """The built-in topic ``all``, then the configured ones in their order."""
     site = settings.site
-    return (Topic(slug=ALL, title="All posts", description=site.description or f"Every post of {site.title}."), *settings.topics)
+    return (Topic(slug=ALL, title="All posts", description=f"Every post of {site.title}."), *settings.topics)
 
 
 def fingerprint(*values: BaseModel | str) -> str:
