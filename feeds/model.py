@@ -106,8 +106,51 @@ class Site(Table):
         return ZoneInfo(self.timezone)
 
 
+class Listing(Table):
+    """CSS selectors into a listing page. ``link`` and the rest are looked for within each ``item``.
+
+    ``date_format`` is a strptime format where the date is in no standard form; ``next`` finds the link to the next page.
+    """
+
+    item: Text
+    link: Text = "a[href]"
+    title: Text | None = None
+    date: Text | None = None
+    date_format: Text | None = None
+    summary: Text | None = None
+    next: Text | None = None
+
+
+class Fields(Table):
+    """JMESPath expressions into a JSON answer: ``posts`` finds the list, the others are applied to each element of it."""
+
+    posts: Text = "@"
+    id: Text | None = None
+    url: Text = "url"
+    title: Text = "title"
+    summary: Text | None = None
+    content: Text | None = None
+    published: Text | None = None
+    updated: Text | None = None
+    authors: Text | None = None
+    tags: Text | None = None
+    image: Text | None = None
+    next: Text | None = None
+
+
+class Page(Table):
+    """How a post's page is read beyond what its metadata say: a selector for tags, one for the main content."""
+
+    tags: Text | None = None
+    content: Text | None = None
+
+
 class Source(Table):
-    """A place where the blog publishes, and how often to look there."""
+    """A place where the blog publishes, and how often to look there.
+
+    ``path`` and ``permalink`` are for the kind ``folder``: the directory of Markdown files, and the pattern of their URLs
+    below ``url``. ``key`` is a Ghost Content API key. ``max_pages`` bounds how many documents one refresh reads.
+    """
 
     id: Slug
     kind: str = "feed"
@@ -118,6 +161,13 @@ class Source(Table):
     allowance: PositiveDuration = timedelta(days=1)
     timezone: Zone | None = None
     enrich: bool = False
+    max_pages: Annotated[int, Field(ge=1, le=10_000)] = 50
+    listing: Listing | None = None
+    fields: Fields | None = None
+    page: Page = Page()
+    key: Text | None = None
+    path: Text | None = None
+    permalink: Text = "/:path/"
 
 
 class Topic(Table):
@@ -159,7 +209,8 @@ class Draft:
     """What a source said of one post, cleaned but not yet identified.
 
     ``summary`` and ``content`` are unsanitised HTML; ``base`` is the URL that their relative links rest on;
-    ``published_raw`` keeps the source's own words where they could not be read as a date.
+    ``published_raw`` keeps the source's own words where they could not be read as a date. ``aliases`` are former URLs. A
+    ``partial`` draft is known by its URL alone, and becomes a post only once its page has been read.
     """
 
     guid: str = ""
@@ -176,6 +227,8 @@ class Draft:
     language: str = ""
     image: str = ""
     enclosures: tuple[Enclosure, ...] = ()
+    aliases: tuple[str, ...] = ()
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +252,19 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """All that one document gave."""
+    """All that one document gave.
+
+    ``parts`` are documents that it is made of (the children of a sitemap index), always to be read; ``older`` lead on to earlier
+    posts (the next page, an RFC 5005 archive), to be read while they bring news. ``floor`` is the shortest interval that the source
+    asks for. ``complete`` says that it lists every post there is, so that a post which is missing is gone.
+    """
 
     drafts: tuple[Draft, ...]
     set_aside: tuple[SetAside, ...] = ()
+    parts: tuple[str, ...] = ()
+    older: tuple[str, ...] = ()
+    floor: timedelta | None = None
+    complete: bool = False
 
 
 # -- what is kept and published ------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ class Pipeline:
         if isinstance(answer, NotModified):
             return self._succeeded(source, "not-modified", Parsed(()), None)
         zone = ZoneInfo(source.timezone or self.settings.site.timezone)
-        parsed = parse(source.kind, answer.document, zone=zone)
+        parsed = parse(source, answer.document, zone=zone)
         if not parsed.drafts and self.store.count_of_source(source.id):
             raise ParseError(source.url, "has no posts in it although it had before; they are kept")
         return self._succeeded(source, "unchanged", parsed, answer)

@@ -59,7 +59,7 @@ def _compare(folder: Path, facts: Path) -> Iterator[tuple[str, tuple[object, ...
 
 
 def _taken(file: Path) -> Intake:
-    parsed = parse("feed", Document(f"https://corpus.example/{file.name}", file.read_bytes()), zone=UTC)
+    parsed = parse(SOURCE, Document(f"https://corpus.example/{file.name}", file.read_bytes()), zone=UTC)
     return take_in(parsed.drafts, source=SOURCE, site=SITE, now=NOW, ledger={}, stored=lambda _: {}, is_taken=lambda _: False)
 
 

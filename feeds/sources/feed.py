@@ -15,7 +15,7 @@ from typing import Any
 import feedparser
 
 from feeds.errors import ParseError
-from feeds.model import Document, Draft, Enclosure, Parsed, Person, SetAside
+from feeds.model import Document, Draft, Enclosure, Parsed, Person, SetAside, Source
 from feeds.sources.dates import parse_date
 from feeds.text import absolute, one_line, plain, xml_safe
 
@@ -33,7 +33,7 @@ def recognises(document: Document) -> bool:
     return root is not None and not re.search(rb"<html\b", head[: root.start()], re.IGNORECASE)
 
 
-def parse(document: Document, *, zone: tzinfo) -> Parsed:
+def parse(document: Document, *, source: Source, zone: tzinfo) -> Parsed:  # noqa: ARG001  the readers' interface
     """Read the posts of a feed. Raises ParseError when feedparser finds no feed in it."""
     answer = feedparser.parse(
         io.BytesIO(document.body.lstrip()),

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from feeds.errors import ParseError
-from feeds.model import Document, Draft, Enclosure, Parsed, Person, SetAside
+from feeds.model import Document, Draft, Enclosure, Parsed, Person, SetAside, Source
 from feeds.sources.dates import parse_date
 from feeds.text import absolute, one_line
 
@@ -19,7 +19,7 @@ def recognises(document: Document) -> bool:
     return document.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 
-def parse(document: Document, *, zone: tzinfo) -> Parsed:
+def parse(document: Document, *, source: Source, zone: tzinfo) -> Parsed:  # noqa: ARG001  the readers' interface
     """Read the posts of a JSON Feed. Raises ParseError when it is not JSON, or has no list of items."""
     try:
         feed = json.loads(document.body.decode("utf-8-sig"))

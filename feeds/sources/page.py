@@ -9,14 +9,14 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from feeds.model import Document, Draft, Person
+from feeds.model import Document, Draft, Page, Person
 from feeds.sources.dates import parse_date
 from feeds.text import absolute, one_line
 
 _ARTICLE = {"article", "blogposting", "newsarticle", "techarticle", "report", "scholarlyarticle", "socialmediaposting"}
 
 
-def read_page(document: Document, *, zone: tzinfo) -> Draft:
+def read_page(document: Document, *, rules: Page, zone: tzinfo) -> Draft:
     """What a page says of its post; a field that it does not mention is empty."""
     tree = LexborHTMLParser(_decode(document))
     article = next(_articles(tree), {})
