@@ -17,6 +17,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_J
 from apscheduler.executors.pool import ThreadPoolExecutor as JobThreads
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from feeds.courtesy import host_of
 from feeds.fetch import Fetcher
 from feeds.pipeline import Pipeline
 from feeds.schedule import lease
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
 TICK = timedelta(seconds=2)
 _HOUSEKEEPING = timedelta(hours=6)
 _CACHE_AGE = timedelta(days=60)
-_REFRESHERS = 4
+_REFRESHERS = 8
 
 
 class Clock:
@@ -37,8 +38,9 @@ class Clock:
         self._pipeline = pipeline
         self._fetcher = fetcher
         self._now = now
-        self._running: set[str] = set()
+        self._running: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(_REFRESHERS, thread_name_prefix="refresh")
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
@@ -55,26 +57,35 @@ class Clock:
 
     def stop(self) -> None:
         """Begin nothing new. What is under way is left to end or to die; the store bears both."""
+        self._stopping.set()
         self._scheduler.shutdown(wait=False)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._pool.shutdown(wait=False, cancel_futures=True)
 
     def tick(self) -> None:
-        """Show that the clock is alive, release held posts, claim what is due and dispatch it, publish what is pending."""
-        now = self._now()
-        store = self._pipeline.store
-        store.beat(now)
+        """Show that the clock is alive, release held posts, dispatch what is due, publish what is pending."""
+        self._pipeline.store.beat(self._now())
         self._pipeline.release()
-        for source in store.due(now):
-            with self._lock:
-                room = len(self._running) < _REFRESHERS and source.id not in self._running
-            if room and store.claim(source, until=now + lease(self._pipeline.settings.fetch.timeout)):
-                self._dispatch(source)
+        self._dispatch()
         self._pipeline.publish()
 
-    def _dispatch(self, source: SourceState) -> None:
+    def _dispatch(self) -> None:
+        """Claim due sources and hand them to the pool, one per host at a time and no more than there are threads."""
+        now = self._now()
+        due = self._pipeline.store.due(now)
+        busy = self._pipeline.courtesy.busy() if due else frozenset()
+        for source in due:
+            if not self._take_place(source, busy):
+                continue
+            if self._pipeline.store.claim(source, until=now + lease(self._pipeline.settings.fetch.timeout)):
+                self._submit(source.id)
+            else:
+                self._leave_place(source.id)
+
+    def _submit(self, source: str) -> None:
         with self._lock:
-            self._running.add(source.id)
-        self._pool.submit(self._refresh, source.id)
+            if not self._stopping.is_set():
+                self._pool.submit(self._refresh, source)
 
     def _refresh(self, source: str) -> None:
         try:
@@ -82,8 +93,24 @@ class Clock:
         except Exception:
             log.exception("refresh.crashed", source=source)
         finally:
-            with self._lock:
-                self._running.discard(source)
+            self._leave_place(source)
+        if not self._stopping.is_set():
+            self._dispatch()
+
+    def _take_place(self, source: SourceState, busy: frozenset[str]) -> bool:
+        """Reserve a thread and the source's host within this process."""
+        host = host_of(source.url)
+        with self._lock:
+            if len(self._running) >= _REFRESHERS or source.id in self._running:
+                return False
+            if host and (host in busy or host in self._running.values()):
+                return False
+            self._running[source.id] = host
+            return True
+
+    def _leave_place(self, source: str) -> None:
+        with self._lock:
+            self._running.pop(source, None)
 
     def _keep_house(self) -> None:
         self._fetcher.prune(older_than=_CACHE_AGE)

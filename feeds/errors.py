@@ -65,6 +65,10 @@ class ParseError(TopicfeedsError):
         self.detail = detail
         self.cause = "parse"
 
+    def __reduce__(self) -> tuple[type[ParseError], tuple[str, str]]:
+        """Errors cross from the confined reader by their data."""
+        return ParseError, (self.url, self.detail)
+
 
 class GateError(TopicfeedsError):
     """A build was refused before publication; the bytes in service stay.

@@ -7,10 +7,10 @@ codings) and the guard vets every address that is connected to. It knows nothing
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from functools import reduce
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import structlog
@@ -28,8 +29,9 @@ from requests_cache import CachedSession
 from requests_cache.backends.sqlite import SQLiteCache
 
 from feeds import __version__
+from feeds.codings import ACCEPTED, UndecodableError, decoder
 from feeds.errors import FetchError
-from feeds.guard import Guard, GuardedPoolManager, RefusedError
+from feeds.guard import Guard, GuardedPoolManager, OverdueError, RefusedError, Watch
 from feeds.model import Document
 from feeds.settings import Fetching
 
@@ -37,22 +39,30 @@ log = structlog.get_logger(__name__)
 
 MAX_REDIRECTS = 5
 _READ = 65536
+_MAX_HEADER_BYTES = 128 * 1024
 _CONNECT_TIMEOUT = 10.0
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/html;q=0.8, */*;q=0.5"
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A document, and the validators under which to ask for it again."""
+    """A document, and the validators under which to ask for it again.
+
+    ``moved_to`` is set when only permanent redirects (301, 308) led to it; ``max_age`` is how long the origin calls it fresh.
+    """
 
     document: Document
     etag: str
     last_modified: str
+    moved_to: str = ""
+    max_age: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
     """The origin says that nothing changed since the validators that we hold."""
+
+    moved_to: str = ""
 
 
 class Fetcher:
@@ -70,12 +80,18 @@ class Fetcher:
         response = self._request(url, _conditions(etag, last_modified))
         conditional = bool(etag or last_modified)
         if conditional and (response.status_code == 304 or (_revalidated(response) and _same(response, etag, last_modified))):
-            return NotModified()
+            return NotModified(_moved_to(response))
         if response.status_code != 200:
             raise _status_error(url, response)
         content_type = response.headers.get("Content-Type", "")
-        document = Document(response.url, response.content, _media_type(content_type), _charset(content_type))
-        return Fetched(document, response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
+        document = Document(response.url, response.content, _media_type(content_type), _charset(content_type), _links(response))
+        return Fetched(
+            document,
+            response.headers.get("ETag", ""),
+            response.headers.get("Last-Modified", ""),
+            moved_to=_moved_to(response),
+            max_age=_max_age(response.headers.get("Cache-Control", "")),
+        )
 
     def prune(self, *, older_than: timedelta) -> None:
         """Forget cached documents that were not asked for in a long time."""
@@ -84,9 +100,9 @@ class Fetcher:
 
     def _request(self, url: str, conditions: dict[str, str]) -> requests.Response:
         timeout = self._settings.timeout.total_seconds()
-        session = self._session()
-        session.get_adapter(url).deadline = time.monotonic() + timeout
         try:
+            session = self._session()
+            session.get_adapter(url).deadline = time.monotonic() + timeout
             return cast("requests.Response", session.get(url, headers=conditions))
         except sqlite3.Error as error:  # the cache is disposable: without it the request is merely unconditional
             log.warning("cache.lost", file=str(self._cache), error=str(error))
@@ -123,7 +139,7 @@ class Fetcher:
         session.trust_env = False
         session.max_redirects = MAX_REDIRECTS
         session.cookies.set_policy(_NoCookies())
-        session.headers.update({"User-Agent": _user_agent(self._settings), "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"})
+        session.headers.update({"User-Agent": _user_agent(self._settings), "Accept": _ACCEPT, "Accept-Encoding": ACCEPTED})
         adapter = BoundedAdapter(self._guard, max_bytes=self._settings.max_bytes)
         session.adapters.clear()
         session.mount("http://", adapter)
@@ -145,29 +161,36 @@ class BoundedAdapter(HTTPAdapter):
     def __init__(self, guard: Guard, *, max_bytes: int) -> None:
         self._guard = guard
         self._max_bytes = max_bytes
+        self._watch = Watch()
         self.deadline = 0.0
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, *_: Any, **options: Any) -> None:
         """Called by requests: every connection asks the guard."""
-        self.poolmanager = GuardedPoolManager(self._guard, num_pools=connections, maxsize=maxsize, **options)
+        self.poolmanager = GuardedPoolManager(self._guard, self._watch, num_pools=connections, maxsize=maxsize, **options)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         """Called by requests: the whole answer, decoded, or an exception that says what was wrong with it."""
+        if "@" in urlsplit(request.url or "").netloc:
+            raise RefusedError("leads to an address with a user name in it")
+        request.headers.pop("Cookie", None)  # requests keeps a jar of its own along redirects
         remaining = max(self.deadline - time.monotonic(), 0.001)
         options |= {"stream": True, "timeout": (min(_CONNECT_TIMEOUT, remaining), remaining)}
-        response = super().send(request, **options)
-        try:
-            body = b"".join(self._decoded(response))
-        finally:
-            response.raw.close()
+        with self._watch.until(self.deadline):
+            response = super().send(request, **options)
+            try:
+                if sum(len(name) + len(value) for name, value in response.headers.items()) > _MAX_HEADER_BYTES:
+                    raise _TooLargeError
+                body = b"".join(self._decoded(response))
+            finally:
+                response.raw.close()
         response._content = body  # noqa: SLF001  requests has no public way to hand a response its body
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
         return response
 
     def _decoded(self, response: requests.Response) -> Iterator[bytes]:
         """The body without its content codings, in pieces. Raises for what is too large, too slow or cut off."""
-        decoders = [_decoder(coding) for coding in reversed(_codings(response))]
+        decoders = [decoder(coding) for coding in reversed(_codings(response))]
         total = 0
         for raw in self._raw(response):
             piece = reduce(lambda data, decode: decode(data, self._max_bytes - total + 1), decoders, raw)
@@ -190,27 +213,6 @@ class BoundedAdapter(HTTPAdapter):
             raise _CutOffError(f"{announced} bytes were announced and {read} came")
 
 
-class _Decoder:
-    """One content coding, undone piece by piece and never beyond a limit."""
-
-    def __init__(self, window: int) -> None:
-        self._stream = zlib.decompressobj(window)
-        self._window = window
-
-    def __call__(self, piece: bytes, limit: int) -> bytes:
-        try:
-            return self._stream.decompress(piece, limit)
-        except zlib.error as error:
-            if self._window == zlib.MAX_WBITS:  # "deflate" without its zlib header, which many servers send
-                self._window, self._stream = -zlib.MAX_WBITS, zlib.decompressobj(-zlib.MAX_WBITS)
-                return self(piece, limit)
-            raise _CutOffError(f"its compressed body cannot be read: {error}") from None
-
-    @property
-    def complete(self) -> bool:
-        return self._stream.eof
-
-
 class _TooLargeError(Exception):
     pass
 
@@ -226,13 +228,6 @@ class _CutOffError(Exception):
 class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
     def set_ok(self, *_: Any) -> bool:
         return False
-
-
-def _decoder(coding: str) -> _Decoder:
-    windows = {"gzip": 31, "x-gzip": 31, "deflate": zlib.MAX_WBITS}
-    if coding not in windows:
-        raise _CutOffError(f"its content coding '{coding}' was not asked for")
-    return _Decoder(windows[coding])
 
 
 def _codings(response: requests.Response) -> list[str]:
@@ -285,7 +280,7 @@ def _retry_after(value: str, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(value), 10**9))
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(moment - now, timedelta(0))
@@ -293,16 +288,19 @@ def _retry_after(value: str, now: datetime) -> timedelta | None:
 
 _CAUSES: tuple[tuple[type[BaseException], str, Callable[[BaseException, Fetching], str]], ...] = (
     (RefusedError, "refused", lambda error, _: str(error)),
+    (urllib3.exceptions.NewConnectionError, "connection", lambda error, _: f"cannot be reached: {_reason(error)}"),
     (_TooLargeError, "too-large", lambda _, settings: f"is larger than fetch.max_bytes = {settings.max_bytes}"),
+    (OverdueError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
     (_TooSlowError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
     (_CutOffError, "truncated", lambda error, _: str(error)),
+    (UndecodableError, "encoding", lambda error, _: str(error)),
     (requests.TooManyRedirects, "redirects", lambda *_: f"redirects more than {MAX_REDIRECTS} times"),
     (requests.exceptions.InvalidSchema, "refused", lambda *_: "leads to something that is neither http nor https"),
-    (requests.exceptions.InvalidURL, "refused", lambda error, _: f"leads to no valid URL: {error}"),
     (requests.Timeout, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
     (urllib3.exceptions.TimeoutError, "timeout", lambda _, settings: f"took longer than {settings.timeout.total_seconds():g}s"),
     (urllib3.exceptions.ProtocolError, "truncated", lambda error, _: f"broke off: {error}"),
     (urllib3.exceptions.IncompleteRead, "truncated", lambda error, _: f"broke off: {error}"),
+    (ValueError, "refused", lambda error, _: f"leads to no valid URL: {error}"),
 )
 
 
@@ -321,17 +319,38 @@ def _translated(url: str, error: Exception, settings: Fetching) -> FetchError:
         for found in chain:
             if isinstance(found, kind):
                 return FetchError(url, describe(found, settings), cause=cause)
-    return FetchError(url, f"cannot be reached: {_innermost(chain)}", cause="connection")
+    return FetchError(url, f"cannot be reached: {_reason(chain[-1])}", cause="connection")
 
 
-def _innermost(chain: list[BaseException]) -> str:
-    errors = [link for link in chain if isinstance(link, OSError) and link.strerror]
-    return (errors[-1].strerror if errors else str(chain[0])) or type(chain[0]).__name__
+def _reason(error: BaseException) -> str:
+    """The system's own words for what went wrong."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, OSError) and link.strerror:
+            return link.strerror
+        link = link.__cause__ or link.__context__
+    return str(error) or type(error).__name__
 
 
 def _user_agent(settings: Fetching) -> str:
     contact = f" (+{settings.contact})" if settings.contact else ""
     return f"topicfeeds/{__version__}{contact}"
+
+
+def _moved_to(response: requests.Response) -> str:
+    permanent = response.history and all(hop.status_code in (301, 308) for hop in response.history)
+    return response.url if permanent else ""
+
+
+def _links(response: requests.Response) -> tuple[tuple[str, str], ...]:
+    """The Link header (RFC 8288) as pairs of relation and absolute URL."""
+    parsed = requests.utils.parse_header_links(response.headers.get("Link", ""))
+    return tuple((link.get("rel", ""), urljoin(response.url, link["url"])) for link in parsed if link.get("url"))
+
+
+def _max_age(cache_control: str) -> timedelta | None:
+    found = re.search(r"(?:^|[\s,])max-age=(\d{1,9})", cache_control.lower())
+    return timedelta(seconds=int(found[1])) if found else None
 
 
 def _media_type(content_type: str) -> str:

@@ -36,29 +36,62 @@ def canonical_url(url: str) -> str:
     return f"{host}{port}{path}" + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
 
 
-def ledger_keys(drafts: Sequence[Draft], source: str) -> list[tuple[str, ...]]:
-    """Per draft the keys that name it, strongest first: guid within the source, then URL, then title with date.
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What names a draft. ``strong`` keys name it by themselves, strongest first: guid within the source, URL, former URLs.
+
+    ``weak`` names it by title and day, which only ties it to a post that is otherwise missing from the document.
+    """
+
+    strong: tuple[str, ...]
+    weak: str
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every key that the ledger may know or learn."""
+        return (*self.strong, self.weak) if self.weak else self.strong
+
+
+def ledger_keys(drafts: Sequence[Draft], source: str) -> list[Keys]:
+    """Per draft the keys that name it.
 
     A guid or URL that several drafts of one document share names none of them; drafts that share all they have fall back to
     the two together with the title, or the text where there is none.
     """
     guids = Counter(draft.guid for draft in drafts)
     urls = Counter(canonical_url(draft.url) for draft in drafts if draft.url)
-    return [_keys(draft, source, guids, urls) for draft in drafts]
+    titles = Counter(_title_key(draft, source) for draft in drafts)
+    return [_keys(draft, source, guids=guids, urls=urls, titles=titles) for draft in drafts]
 
 
-def _keys(draft: Draft, source: str, guids: Counter[str], urls: Counter[str]) -> tuple[str, ...]:
+def url_key(url: str) -> str:
+    """The ledger's key of an address."""
+    return _bounded(f"url:{canonical_url(url)}")
+
+
+def _keys(draft: Draft, source: str, *, guids: Counter[str], urls: Counter[str], titles: Counter[str]) -> Keys:
     url = canonical_url(draft.url) if draft.url else ""
     keys = []
     if draft.guid and guids[draft.guid] == 1:
-        keys.append(f"guid:{source}:{draft.guid}")
+        keys.append(_bounded(f"guid:{source}:{draft.guid}"))
     if url and urls[url] == 1:
-        keys.append(f"url:{url}")
+        keys.append(url_key(draft.url))
+    keys += [url_key(alias) for alias in draft.aliases if canonical_url(alias) not in urls]
     if not keys:
         day = draft.published.date().isoformat() if draft.published else ""
-        said = draft.title or draft.summary or draft.content
-        keys.append("item:" + _hash(source, draft.guid, url, said, day))
-    return tuple(key if len(key) <= 500 else f"{key[:5]}sha256:{_hash(key)}" for key in keys)
+        keys.append("item:" + _hash(source, draft.guid, url, draft.title or draft.summary or draft.content, day))
+    weak = _title_key(draft, source)
+    return Keys(tuple(dict.fromkeys(keys)), weak if titles[weak] == 1 else "")
+
+
+def _title_key(draft: Draft, source: str) -> str:
+    if not draft.title or not draft.published:
+        return ""
+    return "title:" + _hash(source, draft.title.casefold(), draft.published.date().isoformat())
+
+
+def _bounded(key: str) -> str:
+    return key if len(key) <= 500 else f"{key[:5]}sha256:{_hash(key)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +114,28 @@ def assign(
     """Tie each draft to its post by the ledger, or mint an id; drafts that turn out to be one post are returned as repeats.
 
     ``ledger`` maps keys to ids (at least all keys of these drafts that it knows). ``mint`` is given a predicate that says
-    whether an id is reserved.
+    whether an id is reserved. Title and day tie a draft only to a post that no other draft of the document is.
     """
-    known = dict(ledger)
-    given: set[str] = set()
+    named = list(zip(drafts, ledger_keys(drafts, source), strict=True))
+    tied = [next((ledger[key] for key in keys.strong if key in ledger), "") for _, keys in named]
+    present = set(tied)
+    for n, (_, keys) in enumerate(named):
+        candidate = ledger.get(keys.weak, "")
+        if not tied[n] and candidate and candidate not in present:
+            tied[n] = candidate
+            present.add(candidate)
+    known, given = dict(ledger), set[str]()
     assignments, repeats = [], []
-    for draft, keys in zip(drafts, ledger_keys(drafts, source), strict=True):
-        tied = next((known[key] for key in keys if key in known), None)
-        if tied in given:
+    for (draft, keys), found in zip(named, tied, strict=True):
+        owner = found or next((known[key] for key in keys.strong if key in known), "")
+        if owner in given:
             repeats.append(draft)
             continue
-        entry_id = tied or mint(draft, lambda candidate: candidate in given or is_taken(candidate))
-        learned = tuple(key for key in keys if key not in known)
+        entry_id = owner or mint(draft, lambda candidate: candidate in given or is_taken(candidate))
+        learned = tuple(key for key in keys.all if key not in known)
         known.update((key, entry_id) for key in learned)
         given.add(entry_id)
-        assignments.append(Assignment(draft, entry_id, tied is None, learned))
+        assignments.append(Assignment(draft, entry_id, not owner, learned))
     return assignments, repeats
 
 

@@ -5,19 +5,21 @@ Pure, and the heart of "refreshing twice changes nothing": the same drafts over 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from itertools import count
 from urllib.parse import unquote, urlsplit
 
 from feeds.identity import Assignment, assign, content_digest, mint_id
+from feeds.merge import PAGE, merge
 from feeds.model import Draft, Post, SetAside, Site, Source
 from feeds.text import excerpt, plain, sanitise, xml_safe
 
 _TITLE_LIMIT = 500
 _SUMMARY_LIMIT = 400
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,40 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows that an intake may ask for: ledger keys, posts and what each source said of them, reserved ids."""
+
+    ledger: Mapping[str, str]
+    posts: Callable[[Sequence[str]], Mapping[str, Post]]
+    said: Callable[[Sequence[str]], Mapping[str, Mapping[str, Draft]]]
+    is_taken: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
-    """What one document changes: posts, keys that the ledger learns (key -> id), items set aside."""
+    """What one document changes: posts, what the source says of them, keys that the ledger learns, items set aside.
+
+    ``present`` are the ids of all posts that the document has, changed or not.
+    """
 
     changes: tuple[Change, ...]
+    said: Mapping[str, Draft]
     learned: Mapping[str, str]
     set_aside: tuple[SetAside, ...]
+    present: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Who says it, to which publication, and whom to believe: source ids, the most trusted first.
+
+    ``keep_ids``: a new post keeps its guid as its id, so that subscribers who move over from that feed see nothing twice.
+    """
+
+    source: str
+    site: Site
+    priority: tuple[str, ...]
+    keep_ids: bool = False
 
 
 def wanted(drafts: Iterable[Draft], source: Source) -> list[Draft]:
@@ -47,106 +77,104 @@ def _lets_in(source: Source, path: str) -> bool:
     return included and not any(fnmatchcase(path, pattern) for pattern in source.exclude)
 
 
-def take_in(
-    drafts: Sequence[Draft],
-    *,
-    source: Source,
-    site: Site,
-    now: datetime,
-    ledger: Mapping[str, str],
-    stored: Callable[[Sequence[str]], Mapping[str, Post]],
-    is_taken: Callable[[str], bool],
-) -> Intake:
-    """Work out what ``drafts`` change. ``stored`` looks posts up by id, ``is_taken`` tells reserved ids."""
-    authority = urlsplit(site.home).netloc
+def take_in(drafts: Sequence[Draft], rules: Rules, known: Known, *, now: datetime) -> Intake:
+    """Work out what ``drafts``, all of one document, change."""
+    authority = urlsplit(rules.site.home).netloc
 
     def mint(draft: Draft, taken: Callable[[str], bool]) -> str:
+        if rules.keep_ids and _ABSOLUTE.match(draft.guid) and not taken(draft.guid):
+            return draft.guid
         return mint_id(draft, authority=authority, first_seen=now, is_taken=taken)
 
-    assignments, repeats = assign(drafts, source.id, ledger, mint, is_taken)
-    dated = _with_dates(assignments, now)
-    before = stored([assignment.id for assignment in assignments if not assignment.minted])
-    changes = [_change(assignment, before.get(assignment.id), source, site, now) for assignment in dated]
+    assignments, repeats = assign(drafts, rules.source, known.ledger, mint, known.is_taken)
+    born = _first_dates(assignments, now)
+    ids = [assignment.id for assignment in assignments if not assignment.minted]
+    before, said = known.posts(ids), known.said(ids)
+    news = [a for a in assignments if said.get(a.id, {}).get(rules.source) != a.draft]
+    changes = [
+        _change(a.id, {**said.get(a.id, {}), rules.source: a.draft}, before.get(a.id), rules, born.get(a.id, now), now)
+        for a in news
+    ]
     return Intake(
         changes=tuple(change for change in changes if change is not None),
+        said={assignment.id: assignment.draft for assignment in news},
         learned={key: assignment.id for assignment in assignments for key in assignment.learned},
         set_aside=tuple(SetAside(d.guid or d.url or "?", d.title, "repeats another item of the document") for d in repeats),
+        present=frozenset(assignment.id for assignment in assignments),
     )
 
 
-def _with_dates(assignments: Sequence[Assignment], now: datetime) -> list[Assignment]:
-    """Give new drafts without a date the time they were first seen, a second apart, so that they keep the document's order."""
-    seconds = count()
-    return [
-        replace(a, draft=replace(a.draft, published=now - timedelta(seconds=next(seconds))))
-        if a.minted and not a.draft.published
-        else a
-        for a in assignments
-    ]
+def read_page(post: Post, said: Mapping[str, Draft], page: Draft, rules: Rules, *, now: datetime) -> Post:
+    """A post with what its own page adds to what the sources said.
+
+    Learning more about a post is no edit of it: the first reading leaves ``updated`` where it is, unless only the page knows when
+    the post was published.
+    """
+    draft = merge([*_trusted(said, rules.priority), page])
+    richer = _compose(post.id, draft, post, rules.site, now)
+    undated = not any(d.published_raw for d in said.values()) and page.published is not None and page.published <= post.first_seen
+    published = page.published if undated and page.published else post.published
+    updated = post.updated if post.enriched else max(post.updated, published) if not undated else published
+    richer = replace(richer, published=published, updated=richer.updated if post.enriched else updated, enriched=True)
+    return replace(richer, published_raw=page.published_raw[:200] if undated else post.published_raw)
 
 
-def _change(assignment: Assignment, before: Post | None, source: Source, site: Site, now: datetime) -> Change | None:
-    if before is not None and before.source != source.id:
-        return None  # the source that brought a post first speaks for it
-    post = _compose(assignment, before, source, site, now)
+def _first_dates(assignments: Sequence[Assignment], now: datetime) -> dict[str, datetime]:
+    """When new posts without a date count as published: when they were first seen, a second apart to keep the document's order."""
+    undated = (a.id for a in assignments if a.minted and not a.draft.published)
+    return {entry_id: now - timedelta(seconds=n) for n, entry_id in enumerate(undated)}
+
+
+def _change(
+    entry_id: str, said: Mapping[str, Draft], before: Post | None, rules: Rules, born: datetime, now: datetime
+) -> Change | None:
+    draft = merge(_trusted(said, rules.priority))
+    if before is None and draft.published is None:
+        draft = replace(draft, published=born)
+    post = replace(_compose(entry_id, draft, before, rules.site, now), source=before.source if before else rules.source)
     return None if post == before else Change(post, before)
 
 
-def _compose(assignment: Assignment, before: Post | None, source: Source, site: Site, now: datetime) -> Post:
+def _trusted(said: Mapping[str, Draft], priority: Sequence[str]) -> list[Draft]:
+    """What was said, in the order of the configuration; sources that left it after those, the page last."""
+    order = {name: n for n, name in enumerate(priority)}
+    names = sorted(said, key=lambda name: (name == PAGE, order.get(name, len(order)), name))
+    return [said[name] for name in names]
+
+
+def _compose(entry_id: str, draft: Draft, before: Post | None, site: Site, now: datetime) -> Post:
     """The post that a draft makes, given what it was before: ``published`` is fixed, ``updated`` moves with the digest."""
-    draft = assignment.draft
     url = draft.url or site.home
     base = draft.base or url
     content = sanitise(draft.content, base)
     summary = sanitise(draft.summary, base)
     text = plain(summary or content)
-    published = before.published if before else draft.published or now
-    kept = before if before and before.enriched else None  # what the page said stays until the page is read again
     title = excerpt(draft.title, _TITLE_LIMIT) or excerpt(text, 80) or url
+    published = before.published if before else draft.published or now
     post = Post(
-        id=assignment.id,
-        source=source.id,
+        id=entry_id,
+        source=before.source if before else "",
         url=url,
         title=title,
         summary=summary or _paragraph(excerpt(text, _SUMMARY_LIMIT) or title),
         content=content,
-        authors=draft.authors or (kept.authors if kept else ()),
-        tags=tuple(dict.fromkeys((*draft.tags, *(kept.tags if kept else ())))),
+        authors=draft.authors,
+        tags=draft.tags,
         published=published,
         updated=before.updated if before else _first_updated(draft, published, now),
         first_seen=before.first_seen if before else now,
-        published_raw=xml_safe(draft.published_raw)[:200],
-        language=draft.language or (kept.language if kept else ""),
-        image=draft.image or (kept.image if kept else ""),
+        published_raw=before.published_raw if before else xml_safe(draft.published_raw)[:200],
+        language=draft.language,
+        image=draft.image,
         enclosures=draft.enclosures,
         digest="",
+        enriched=before.enriched if before else False,
     )
-    post = replace(post, digest=content_digest(post), enriched=before.enriched if before else False)
+    post = replace(post, digest=content_digest(post))
     if before and before.digest != post.digest:
         edited = draft.updated if draft.updated and before.updated < draft.updated <= now else max(now, published)
         post = replace(post, updated=edited)
     return post
-
-
-def enrich(post: Post, page: Draft) -> Post:
-    """A post with what its own page adds: all tags, and author, language, image and date where the source gave none.
-
-    Learning more about a post is no edit of it: ``updated`` stays, unless the date of publication was unknown until now.
-    """
-    undated = not post.published_raw and page.published is not None and page.published <= post.first_seen
-    published = page.published if undated and page.published else post.published
-    richer = replace(
-        post,
-        authors=post.authors or page.authors,
-        tags=tuple(dict.fromkeys((*post.tags, *page.tags))),
-        language=post.language or page.language,
-        image=post.image or page.image,
-        published=published,
-        updated=published if undated else post.updated,
-        published_raw=page.published_raw if undated else post.published_raw,
-        enriched=True,
-    )
-    return replace(richer, digest=content_digest(richer))
 
 
 def _first_updated(draft: Draft, published: datetime, now: datetime) -> datetime:

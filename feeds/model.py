@@ -99,6 +99,7 @@ class Site(Table):
     image: WebUrl | None = None
     items: Annotated[int, Field(ge=1, le=1000)] = 50
     max_age: PositiveDuration = timedelta(minutes=5)
+    ids: Literal["mint", "keep"] = "mint"
 
     @property
     def zone(self) -> ZoneInfo:
@@ -158,6 +159,8 @@ class Source(Table):
     include: tuple[Text, ...] = ()
     exclude: tuple[Text, ...] = ()
     every: PositiveDuration = timedelta(minutes=30)
+    every_min: PositiveDuration | None = None
+    every_max: PositiveDuration | None = None
     allowance: PositiveDuration = timedelta(days=1)
     timezone: Zone | None = None
     enrich: bool = False
@@ -242,12 +245,13 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Bytes that a source answered with, where from (after redirects) and as what."""
+    """Bytes that a source answered with, where from (after redirects) and as what; ``links`` are (rel, URL) of its Link header."""
 
     url: str
     body: bytes
     media_type: str = ""
     charset: str = ""
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The order of things: fetch, parse, identify, classify, save; and for topics: select, render, check, encode, put into service.
+"""The order of things at a refresh: gather, complete, identify, classify, save, read pages, look after what is missing, publish.
 
 It calls rules that live elsewhere and has none of its own. Everything here may be killed at any instant and run again.
 """
@@ -7,32 +7,35 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from feeds import intake, publish
 from feeds.classify import Classifier, topics_of
+from feeds.confine import Confined
+from feeds.courtesy import Courtesy
 from feeds.errors import FetchError, ParseError
-from feeds.fetch import Fetched, Fetcher, NotModified
+from feeds.fetch import NotModified
+from feeds.gather import Gathered, gather
 from feeds.identity import ledger_keys
-from feeds.model import ALL, Parsed, Post, Source
-from feeds.schedule import next_check
+from feeds.model import ALL, Document, Draft, Parsed, Post, SetAside, Source
+from feeds.merge import PAGE
+from feeds.pages import Completed, Pages
+from feeds.schedule import Rhythm, next_check
 from feeds.settings import Settings
-from feeds.sources import parse
-from feeds.sources.page import read_page
 from feeds.store import SourceState, Store, Transaction
+from feeds.vanished import Vanished
 
 log = structlog.get_logger(__name__)
 
-Result = Literal["changed", "unchanged", "not-modified", "failed"]
-_PAGE_ATTEMPTS = 5
-_PAGES_TIME = timedelta(minutes=1)
-_UNREAD_PAGES = timedelta(minutes=1)
+Result = Literal["changed", "unchanged", "not-modified", "postponed", "failed"]
+_AGAIN_SOON = timedelta(minutes=1)
+_MOVES_BELIEVED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,18 @@ class Outcome:
 class Pipeline:
     """Refreshing and publication over one store, for one configuration. Threads may share it."""
 
-    def __init__(self, settings: Settings, store: Store, fetcher: Fetcher, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, courtesy: Courtesy, confined: Confined, *, now: Callable[[], datetime]
+    ) -> None:
         self.settings = settings
         self.store = store
-        self._fetcher = fetcher
+        self.courtesy = courtesy
+        self._confined = confined
         self._now = now
         self._sources = {source.id: source for source in settings.sources}
         self._classifier = Classifier(settings.topics, language=settings.site.language)
+        self._pages = Pages(settings, store, courtesy, confined, now=now)
+        self._vanished = Vanished(store, courtesy, now=now)
         self._publishing = threading.Lock()
 
     def prepare(self) -> None:
@@ -76,15 +84,21 @@ class Pipeline:
         began = time.monotonic()
         source, state = self._sources[source_id], self.store.sources()[source_id]
         try:
-            outcome = self._take_in(source, state)
+            outcome = self._look(source, state)
         except (FetchError, ParseError) as error:
             outcome = self._failed(source, state, error)
-        if source.enrich:
-            outcome = replace(outcome, pages=self._read_pages(source))
+        outcome = replace(outcome, pages=outcome.pages + self._read_pages(source, state))
+        self._withdraw_gone(source)
         self.publish()
         outcome = replace(outcome, duration=timedelta(seconds=round(time.monotonic() - began, 3)))
         _log(outcome)
         return outcome
+
+    def look(self, source: Source) -> Gathered:
+        """What a source says now, without storing anything. Raises FetchError or ParseError."""
+        gathered = self._gather(source, url=source.url, etag="", last_modified="", is_news=lambda _: False)
+        assert isinstance(gathered, Gathered)  # nothing was given that could be unmodified
+        return gathered
 
     def publish(self) -> int:
         """Publish every topic that is pending; how many representations changed."""
@@ -97,67 +111,116 @@ class Pipeline:
             for post in transaction.release(self._now()):
                 transaction.touch({ALL, *transaction.topics_of(post)})
 
-    def _take_in(self, source: Source, state: SourceState) -> Outcome:
-        answer = self._fetcher.get(source.url, etag=state.etag, last_modified=state.last_modified)
-        if isinstance(answer, NotModified):
-            return self._succeeded(source, "not-modified", Parsed(()), None)
-        zone = ZoneInfo(source.timezone or self.settings.site.timezone)
-        parsed = parse(source, answer.document, zone=zone)
-        if not parsed.drafts and self.store.count_of_source(source.id):
+    def _look(self, source: Source, state: SourceState) -> Outcome:
+        first_run = state.last_success is None
+        gathered = self._gather(
+            source,
+            url=state.url,
+            etag=state.etag,
+            last_modified=state.last_modified,
+            is_news=lambda drafts: (first_run or source.kind != "feed") and self._unknown(source, drafts),
+        )
+        if isinstance(gathered, NotModified):
+            return self._unchanged(source, state, gathered)
+        drafts = intake.wanted(gathered.drafts, source)
+        if not drafts and self.store.count_of_source(source.id):
             raise ParseError(source.url, "has no posts in it although it had before; they are kept")
-        return self._succeeded(source, "unchanged", parsed, answer)
+        completed = self._pages.complete(source, drafts)
+        known = self._vanished.follow(source.id, completed.drafts)
+        return self._succeeded(source, state, replace(completed, drafts=known), gathered)
 
-    def _succeeded(self, source: Source, result: Result, parsed: Parsed, answer: Fetched | None) -> Outcome:
+    def _gather(self, source: Source, **options: Any) -> Gathered | NotModified:
+        zone = ZoneInfo(source.timezone or self.settings.site.timezone)
+
+        def parse(document: Document) -> Parsed:
+            return self._confined.parse(source, document, zone=zone)
+
+        ask = self.courtesy.get_page if source.kind == "listing" else self.courtesy.get
+        return gather(source, ask=ask, parse=parse, **options)
+
+    def _unknown(self, source: Source, drafts: Sequence[Draft]) -> bool:
+        """Whether a document brings something that the ledger does not know."""
+        named = ledger_keys(intake.wanted(drafts, source), source.id)
+        known = self.store.identify([key for keys in named for key in keys.strong])
+        return any(not any(key in known for key in keys.strong) for keys in named)
+
+    def _unchanged(self, source: Source, state: SourceState, answer: NotModified) -> Outcome:
+        now = self._now()
+        with self.store.writing() as transaction:
+            row = self._healthy(source, state, now, quiet=state.quiet + 1, floor=state.floor)
+            transaction.record(source.id, **row, **_moved(state, answer.moved_to), fetches_not_modified=1)
+        return Outcome(source.id, "not-modified")
+
+    def _succeeded(self, source: Source, state: SourceState, completed: Completed, gathered: Gathered) -> Outcome:
         """Save what a document changes and how the source did, in one transaction."""
         now = self._now()
-        drafts = intake.wanted(parsed.drafts, source)
-        keys = [key for keys in ledger_keys(drafts, source.id) for key in keys]
-        row = {"last_attempt": now, "last_success": now, "failures": 0, "error": "", "cause": "", "fetches": 1}
-        row["next_check"] = next_check(source.id, now=now, every=source.every)
+        drafts = completed.drafts
+        keys = [key for keys in ledger_keys(drafts, source.id) for key in keys.all]
         with self.store.writing() as transaction:
-            taken = intake.take_in(
-                drafts,
-                source=source,
-                site=self.settings.site,
-                now=now,
-                ledger=transaction.ledger(keys),
-                stored=transaction.posts,
-                is_taken=transaction.is_taken,
-            )
+            known = intake.Known(transaction.ledger(keys), transaction.posts, transaction.said, transaction.is_taken)
+            taken = intake.take_in(drafts, self._rules(source, state), known, now=now)
             transaction.learn(taken.learned, now)
             for change in taken.changes:
                 self._save(transaction, change.post, now)
-            if taken.changes:
-                row["last_change"] = now
-            if answer is not None:
-                row |= {"etag": answer.etag, "last_modified": answer.last_modified}
-                transaction.replace_set_aside(source.id, (*parsed.set_aside, *taken.set_aside), now)
-            transaction.record(source.id, **row, fetches_not_modified=int(answer is None))
+            for post, draft in taken.said.items():
+                transaction.save_said(post, source.id, draft, now)
+            self._note_missing(transaction, source, gathered, taken, now)
+            aside = (*gathered.set_aside, *completed.set_aside, *taken.set_aside)
+            transaction.replace_set_aside(source.id, aside, now)
+            row = self._healthy(source, state, now, quiet=0 if taken.changes else state.quiet + 1, floor=gathered.floor)
+            row |= {"last_change": now} if taken.changes else {}
+            if not completed.unread:  # else the document is read again, so that the rest of its pages is
+                row |= {"etag": gathered.etag, "last_modified": gathered.last_modified}
+            transaction.record(source.id, **row, **_moved(state, gathered.moved_to))
         new = sum(change.before is None for change in taken.changes)
-        return Outcome(
-            source.id,
-            "changed" if taken.changes else result,
-            new=new,
-            changed=len(taken.changes) - new,
-            set_aside=len(parsed.set_aside) + len(taken.set_aside),
-        )
+        result: Result = "changed" if taken.changes else "unchanged"
+        return Outcome(source.id, result, new, len(taken.changes) - new, len(aside), pages=completed.pages)
+
+    def _note_missing(
+        self, transaction: Transaction, source: Source, gathered: Gathered, taken: intake.Intake, now: datetime
+    ) -> None:
+        """Posts that a complete listing lacks are gone; those that a window should show are missing, until proved gone."""
+        for post in transaction.set_present(sorted(taken.present)):
+            transaction.touch({ALL, *transaction.topics_of(post)})
+        lacking = self._vanished.lacking(source.id, gathered.drafts, taken.present, complete=gathered.complete)
+        if gathered.complete:
+            self._withdraw(transaction, lacking, now)
+        else:
+            transaction.set_missing(lacking, now)
+
+    def _withdraw_gone(self, source: Source) -> None:
+        gone = self._vanished.proved_gone(source.id)
+        if gone:
+            with self.store.writing() as transaction:
+                self._withdraw(transaction, gone, self._now())
+
+    def _withdraw(self, transaction: Transaction, ids: Sequence[str], now: datetime) -> None:
+        transaction.withdraw(ids, now)
+        for post in ids:
+            transaction.touch({ALL, *transaction.topics_of(post)})
+            log.info("post.withdrawn", post=post)
+
+    def _healthy(self, source: Source, state: SourceState, now: datetime, *, quiet: int, floor: timedelta | None) -> dict[str, Any]:
+        """The columns of a source that answered."""
+        due = next_check(source.id, now=now, rhythm=_rhythm(source), quiet=quiet, floor=floor)
+        row = {"last_attempt": now, "last_success": now, "failures": 0, "error": "", "cause": "", "fetches": 1}
+        return row | {"next_check": due, "quiet": quiet, "floor": floor, "stopped": False}
 
     def _failed(self, source: Source, state: SourceState, error: FetchError | ParseError) -> Outcome:
         """Remember a failure and when to try again; whatever was published stays."""
         now = self._now()
+        if error.cause == "busy":
+            with self.store.writing() as transaction:
+                transaction.record(source.id, next_check=now + _AGAIN_SOON)
+            return Outcome(source.id, "postponed", error=error)
         retry_after = error.retry_after if isinstance(error, FetchError) else None
-        due = next_check(source.id, now=now, every=source.every, failures=state.failures + 1, retry_after=retry_after)
+        failures = state.failures + 1
+        due = next_check(source.id, now=now, rhythm=_rhythm(source), failures=failures, retry_after=retry_after)
+        stopped = isinstance(error, FetchError) and error.permanent
+        row = {"last_attempt": now, "next_check": due, "failures": failures, "cause": error.cause, "stopped": stopped}
+        row["error"] = str(error) + ("; it is not asked again until its configuration changes" if stopped else "")
         with self.store.writing() as transaction:
-            transaction.record(
-                source.id,
-                last_attempt=now,
-                next_check=due,
-                failures=state.failures + 1,
-                error=str(error),
-                cause=error.cause,
-                fetches=1,
-                fetches_failed=1,
-            )
+            transaction.record(source.id, **row, fetches=1, fetches_failed=1)
         return Outcome(source.id, "failed", error=error)
 
     def _save(self, transaction: Transaction, post: Post, now: datetime) -> None:
@@ -167,35 +230,26 @@ class Pipeline:
         moved = transaction.save_memberships(post.id, memberships)
         transaction.touch({ALL} | moved | topics_of(memberships))
 
-    def _read_pages(self, source: Source) -> int:
-        """Read the pages of posts that have not been read yet, within bounds of number and time and at the host's pace."""
-        fetching, zone = self.settings.fetch, ZoneInfo(source.timezone or self.settings.site.timezone)
-        end = time.monotonic() + _PAGES_TIME.total_seconds()
-        unread = self.store.without_page(source.id, attempts=_PAGE_ATTEMPTS, limit=fetching.pages_per_refresh + 1)
-        read = 0
-        for post in unread[: fetching.pages_per_refresh]:
-            if time.monotonic() > end:
-                break
-            time.sleep(fetching.pace.total_seconds())
-            read += self._read_page(post, zone)
-        if read < len(unread) and read:
+    def _read_pages(self, source: Source, state: SourceState) -> int:
+        """Read the pages of posts that were not read yet; soon again while there are more."""
+        if not source.enrich or source.kind == "folder":
+            return 0
+        rules, read = self._rules(source, state), 0
+        for post, page in self._pages.unread(source):
+            now = self._now()
             with self.store.writing() as transaction:
-                transaction.record(source.id, next_check=(self._now() + _UNREAD_PAGES).replace(microsecond=0))
+                said = transaction.said([post.id]).get(post.id, {})
+                self._save(transaction, intake.read_page(post, said, page, rules, now=now), now)
+                transaction.save_said(post.id, PAGE, page, now)
+            read += 1
+        if read and self._pages.has_unread(source):
+            with self.store.writing() as transaction:
+                transaction.record(source.id, next_check=self._now() + _AGAIN_SOON)
         return read
 
-    def _read_page(self, post: Post, zone: ZoneInfo) -> bool:
-        now = self._now()
-        try:
-            answer = self._fetcher.get(post.url)
-        except FetchError as error:
-            log.warning("page.failed", post=post.id, url=post.url, cause=error.cause, error=str(error))
-            with self.store.writing() as transaction:
-                transaction.page_failed(post.id)
-            return False
-        if isinstance(answer, Fetched):
-            with self.store.writing() as transaction:
-                self._save(transaction, intake.enrich(post, read_page(answer.document, zone=zone)), now)
-        return True
+    def _rules(self, source: Source, state: SourceState) -> intake.Rules:
+        keep_ids = self.settings.site.ids == "keep" and state.last_success is None
+        return intake.Rules(source.id, self.settings.site, tuple(self._sources), keep_ids=keep_ids)
 
     def _reclassify(self, rules: str) -> None:
         """Sort every stored post by the rules as they are now. Fetches nothing."""
@@ -209,6 +263,19 @@ class Pipeline:
         with self.store.writing() as transaction:
             transaction.set_rules(rules)
         log.info("topics.reclassified", posts_moved=moved)
+
+
+def _rhythm(source: Source) -> Rhythm:
+    return Rhythm.of(source.every, source.every_min, source.every_max)
+
+
+def _moved(state: SourceState, moved_to: str) -> dict[str, Any]:
+    """A permanent redirect is believed, and its target adopted as the source's URL, when it was seen three times in a row."""
+    seen = state.moved_seen + 1 if moved_to and moved_to == state.moved_to else int(bool(moved_to))
+    if seen >= _MOVES_BELIEVED:
+        log.warning("source.moved", source=state.id, before=state.url, now=moved_to)
+        return {"url": moved_to, "moved_to": "", "moved_seen": 0}
+    return {"moved_to": moved_to, "moved_seen": seen}
 
 
 def _batches(posts: Iterable[Post], size: int) -> Iterable[list[Post]]:

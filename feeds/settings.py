@@ -24,6 +24,7 @@ from pydantic_settings import SettingsError as SourceError
 from feeds.errors import Problem, SettingsError
 from feeds.model import ALL, Duration, PositiveDuration, Site, Source, Table, Text, Topic, WebUrl
 from feeds.sources import KINDS
+from feeds.sources.requirements import mistakes
 
 PREFIX = "TOPICFEEDS_"
 CONFIG_VARIABLE = "TOPICFEEDS_CONFIG"
@@ -203,6 +204,8 @@ def _between_tables(data: Mapping[str, Any]) -> Iterator[Problem]:
         if kind not in KINDS:
             hint = _suggestion(str(kind), sorted(KINDS))
             yield Problem(f"sources.{n}.kind", f"'{kind}' is no source kind{hint}; allowed: {', '.join(sorted(KINDS))}")
+            continue
+        yield from (Problem(f"sources.{n}.{key}", message) for key, message in mistakes(kind, source))
 
 
 def _tables(value: Any) -> list[tuple[int, Mapping[str, Any]]]:

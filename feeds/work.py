@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from feeds.clock import Clock
+from feeds.confine import Confined
+from feeds.courtesy import Courtesy
 from feeds.fetch import Fetcher
 from feeds.pipeline import Outcome, Pipeline
 from feeds.publish import every_topic, feed_urls
@@ -35,7 +37,8 @@ def assemble(settings: Settings) -> tuple[Pipeline, Fetcher]:
     """A pipeline over the configured store, ready to refresh. Raises StoreError."""
     store = open_migrated(settings.database_url)
     fetcher = Fetcher(settings.fetch, cache=settings.data / "http-cache.sqlite", own=[source.url for source in settings.sources])
-    pipeline = Pipeline(settings, store, fetcher, now=now)
+    courtesy = Courtesy(fetcher, store, settings.fetch, now=lambda: datetime.now(UTC))
+    pipeline = Pipeline(settings, store, courtesy, Confined(), now=now)
     pipeline.prepare()
     return pipeline, fetcher
 

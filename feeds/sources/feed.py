@@ -9,14 +9,17 @@ import io
 import re
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
 import feedparser
 
 from feeds.errors import ParseError
-from feeds.model import Document, Draft, Enclosure, Parsed, Person, SetAside, Source
-from feeds.sources.dates import parse_date
+from feeds.model import Document, Draft, Parsed, Person, SetAside, Source
+from feeds.sources import media, pacing
+from feeds.sources.dates import is_impossible, parse_date
+from feeds.sources.titles import plain_title
 from feeds.text import absolute, one_line, plain, xml_safe
 
 _ROOT = re.compile(rb"<(?:\w+:)?(rss|feed|RDF|channel)\b", re.IGNORECASE)
@@ -46,7 +49,25 @@ def parse(document: Document, *, source: Source, zone: tzinfo) -> Parsed:  # noq
         raise ParseError(document.url, f"cannot be read as RSS or Atom: {reason}")
     if answer.bozo and not answer.entries:
         raise ParseError(document.url, f"is malformed and has no entries: {one_line(str(answer.bozo_exception))}")
-    language = one_line(answer.feed.get("language", ""))
+    drafts, set_aside = _read_entries(answer, document, zone)
+    older = tuple(_older(answer.feed.get("links", ()), document.url))
+    return Parsed(tuple(drafts), tuple(set_aside), older=older, floor=pacing.floor(answer.feed, document.body))
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What the feed as a whole says for entries that say nothing, and where and when its words are to be understood."""
+
+    base: str
+    zone: tzinfo
+    language: str
+    authors: tuple[Person, ...]
+
+
+def _read_entries(answer: Any, document: Document, zone: tzinfo) -> tuple[list[Draft], list[SetAside]]:
+    language = one_line(answer.feed.get("language") or "")
+    editors = tuple(person for person in _people(answer.feed, document.url) if person.name != person.email)
+    setting = _Setting(document.url, zone, language, editors)
     drafts, set_aside = [], []
     entries = list(answer.entries)
     if _is_cut_off(document.body) and entries:
@@ -55,12 +76,21 @@ def parse(document: Document, *, source: Source, zone: tzinfo) -> Parsed:  # noq
             SetAside(one_line(cut.get("id", "") or cut.get("link", "")) or "?", plain(cut.get("title", "")), "is cut off")
         )
     for entry in entries:
-        draft = _draft(entry, document.url, zone, language)
+        draft = _draft(entry, setting)
         if draft.guid or draft.url or draft.title or draft.summary or draft.content:
             drafts.append(draft)
         else:
             set_aside.append(SetAside("?", "", "has no guid, link, title or text"))
-    return Parsed(tuple(drafts), tuple(set_aside))
+    return drafts, set_aside
+
+
+def _older(links: Iterable[Any], url: str) -> Iterable[str]:
+    """Where earlier posts are: the previous archive (RFC 5005 §4), else the next page (§3)."""
+    for relation in ("prev-archive", "next"):
+        found = {absolute(link.get("href") or "", url): None for link in links if link.get("rel") == relation and link.get("href")}
+        if further := [address for address in found if address and address != url]:
+            return further
+    return []
 
 
 def _is_cut_off(body: bytes) -> bool:
@@ -77,33 +107,42 @@ def _headers(document: Document) -> dict[str, str]:
     return {"content-type": media_type + charset, "content-location": document.url}
 
 
-def _draft(entry: Any, base: str, zone: tzinfo, language: str) -> Draft:
-    content, content_base = _content(entry, base)
+def _draft(entry: Any, setting: _Setting) -> Draft:
+    content, content_base = _content(entry, setting.base)
     summary = entry.get("summary", "") if entry.get("summary_detail") else ""
     published_raw = one_line(entry.get("published", "") or entry.get("created", ""))
     updated_raw = one_line(entry.get("updated", ""))
+    published = _moment(published_raw, entry.get("published_parsed") or entry.get("created_parsed"), setting.zone)
+    updated = _moment(updated_raw, entry.get("updated_parsed") if updated_raw else None, setting.zone)
     return Draft(
         guid=one_line(entry.get("id", "")),
-        url=_link(entry, base),
+        url=_link(entry, setting.base),
         title=_title(entry),
         summary="" if summary == content else _as_html(summary, entry.get("summary_detail")),
         content=content,
         base=content_base,
-        authors=tuple(_authors(entry)),
+        authors=tuple(_people(entry, setting.base)) or tuple(_people(entry.get("source") or {}, setting.base)) or setting.authors,
         tags=_tags(entry),
-        published=_moment(published_raw, entry.get("published_parsed"), zone) or _moment(updated_raw, None, zone),
-        updated=_moment(updated_raw, entry.get("updated_parsed") if updated_raw else None, zone),
+        published=published or updated,
+        updated=updated,
         published_raw=published_raw or updated_raw,
-        language=one_line((entry.get("title_detail") or {}).get("language") or "") or language,
-        image=_image(entry, base),
-        enclosures=tuple(_enclosures(entry, base)),
+        language=_language(entry) or setting.language,
+        image=media.image(entry, setting.base),
+        enclosures=media.enclosures(entry, setting.base),
     )
 
 
 def _title(entry: Any) -> str:
     detail = entry.get("title_detail") or {}
     value = entry.get("title", "")
-    return one_line(value) if detail.get("type") == "text/plain" else plain(value)
+    return one_line(value) if detail.get("type") == "text/plain" else plain_title(value)
+
+
+def _language(entry: Any) -> str:
+    """What ``dc:language`` says, else ``xml:lang`` of the content, the title or the summary, each with what it inherits."""
+    details = [*entry.get("content", ()), entry.get("title_detail"), entry.get("summary_detail")]
+    named = (one_line((detail or {}).get("language") or "") for detail in details)
+    return one_line(entry.get("language") or "") or next((name for name in named if name), "")
 
 
 def _content(entry: Any, base: str) -> tuple[str, str]:
@@ -111,9 +150,18 @@ def _content(entry: Any, base: str) -> tuple[str, str]:
     best, best_base = "", _xml_base(entry.get("summary_detail"), base)
     for part in entry.get("content", ()):
         html = _as_html(part.get("value", ""), part)
-        if len(html) > len(best):
+        if len(html) > len(best) and not _is_caption(part, entry):
             best, best_base = html, _xml_base(part, base)
     return best, best_base
+
+
+def _is_caption(part: Any, entry: Any) -> bool:
+    """Whether feedparser took a ``media:description``, plain and shorter than the summary, for the content."""
+    return bool(
+        entry.get("media_content")
+        and part.get("type") == "text/plain"
+        and len(part.get("value", "")) < len(entry.get("summary", ""))
+    )
 
 
 def _xml_base(detail: Any, document_url: str) -> str:
@@ -138,14 +186,19 @@ def _link(entry: Any, base: str) -> str:
     return absolute(entry.get("link", "") or alternate, base) if entry.get("link") or alternate else absolute(permalink, base)
 
 
-def _authors(entry: Any) -> Iterable[Person]:
+def _people(entry: Any, base: str) -> Iterable[Person]:
+    """The authors of an entry, of its ``source`` or of a feed, by name or, where they give none, by address."""
     people = entry.get("authors") or ([entry["author_detail"]] if entry.get("author_detail") else [])
     seen = set()
     for person in people:
         name = one_line(person.get("name") or person.get("email") or "")
         if name and name not in seen:
             seen.add(name)
-            yield Person(name, email=one_line(person.get("email") or ""), url=absolute(person.get("href") or "", ""))
+            yield Person(name, email=one_line(person.get("email") or ""), url=_homepage(person.get("href") or "", base))
+
+
+def _homepage(href: str, base: str) -> str:
+    return absolute(href, base) if href.strip() else ""
 
 
 def _tags(entry: Any) -> tuple[str, ...]:
@@ -159,28 +212,9 @@ def _moment(raw: str, parsed: Any, zone: tzinfo) -> datetime | None:
         return None
     if moment := parse_date(raw, zone):
         return moment
-    if parsed is None:
+    if parsed is None or is_impossible(raw):
         return None
     try:
         return parse_date(time.strftime("%Y-%m-%dT%H:%M:%SZ", parsed), zone)
     except (ValueError, OverflowError):
         return None
-
-
-def _image(entry: Any, base: str) -> str:
-    candidates = [*entry.get("media_thumbnail", ()), *(m for m in entry.get("media_content", ()) if _is_image(m))]
-    found = next((c.get("url", "") for c in candidates if c.get("url")), "") or (entry.get("image") or {}).get("href", "")
-    return absolute(found, base) if found else ""
-
-
-def _is_image(media: Any) -> bool:
-    return bool(media.get("medium") == "image" or str(media.get("type", "")).startswith("image/"))
-
-
-def _enclosures(entry: Any, base: str) -> Iterable[Enclosure]:
-    for link in entry.get("enclosures", ()):
-        if url := absolute(link.get("href") or link.get("url") or "", base):
-            length = str(link.get("length") or "")
-            yield Enclosure(
-                url, one_line(link.get("type") or "") or "application/octet-stream", int(length) if length.isdecimal() else 0
-            )

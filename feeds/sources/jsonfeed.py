@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import tzinfo
 from html import escape
@@ -11,20 +10,18 @@ from typing import Any
 from feeds.errors import ParseError
 from feeds.model import Document, Draft, Enclosure, Parsed, Person, SetAside, Source
 from feeds.sources.dates import parse_date
-from feeds.text import absolute, one_line
+from feeds.sources.documents import json_of, looks_like_json
+from feeds.text import absolute, one_line, xml_safe
 
 
 def recognises(document: Document) -> bool:
     """Whether the document is a JSON object."""
-    return document.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+    return looks_like_json(document)
 
 
 def parse(document: Document, *, source: Source, zone: tzinfo) -> Parsed:  # noqa: ARG001  the readers' interface
     """Read the posts of a JSON Feed. Raises ParseError when it is not JSON, or has no list of items."""
-    try:
-        feed = json.loads(document.body.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ParseError(document.url, f"is not JSON: {error}") from None
+    feed = json_of(document)
     if not isinstance(feed, dict) or not isinstance(feed.get("items"), list):
         raise ParseError(document.url, "is no JSON Feed: it has no list of items")
     drafts, set_aside = [], []
@@ -72,9 +69,9 @@ def _text(table: dict[str, Any], key: str) -> str:
 
 def _content(item: dict[str, Any]) -> str:
     if isinstance(html := item.get("content_html"), str) and html:
-        return html
+        return xml_safe(html)
     if isinstance(text := item.get("content_text"), str) and text:
-        return "".join(f"<p>{escape(p, quote=False)}</p>" for p in text.split("\n\n") if p.strip())
+        return "".join(f"<p>{escape(p, quote=False)}</p>" for p in xml_safe(text).split("\n\n") if p.strip())
     return ""
 
 

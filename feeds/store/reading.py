@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
 from feeds.errors import StoreError
-from feeds.model import ALL, Post, SetAside
+from feeds.model import ALL, Draft, Post, SetAside
 from feeds.store import tables as t
-from feeds.store.rows import CHUNK, Publication, SourceState, TopicCount, TopicState, post_of
-from feeds.store.writing import Transaction
+from feeds.store.rows import CHUNK, Publication, SourceState, TopicCount, TopicState, chunks, post_of
+from feeds.store.writing import Transaction, insert, said_of
 
 
 def open_store(url: str, *, create: bool = False) -> Store:
@@ -27,6 +28,9 @@ def open_store(url: str, *, create: bool = False) -> Store:
         if sqlite_file and create:
             Path(sqlite_file).parent.mkdir(parents=True, exist_ok=True)
         options: dict[str, Any] = {"connect_args": {"timeout": 30}} if sqlite_file else {"pool_pre_ping": True}
+        if sqlite_file and not create:  # who only reads sees at once that the file is gone, and never makes an empty one
+            parsed = parsed.set(database=f"file:{quote(sqlite_file)}", query={"mode": "rw", "uri": "true"})
+            options["poolclass"] = sa.NullPool
         engine = sa.create_engine(parsed, **options)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, OSError) as error:
         raise StoreError(f"database: cannot be used: {error}; give an SQLAlchemy URL, sqlite:///file or postgresql://…") from None
@@ -51,6 +55,9 @@ def _configure_sqlite(engine: sa.Engine) -> None:
     def _begin(connection: sa.Connection) -> None:
         reading = connection.get_execution_options().get("reading", False)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+_IN_SERVICE = ~t.posts.c.held & t.posts.c.withdrawn.is_(None)
 
 
 class Store:
@@ -94,7 +101,8 @@ class Store:
 
     def due(self, now: datetime) -> list[SourceState]:
         """The sources that are due, the longest overdue first."""
-        query = sa.select(t.sources).where(t.sources.c.next_check <= now).order_by(t.sources.c.next_check, t.sources.c.id)
+        due = (t.sources.c.next_check <= now) & ~t.sources.c.stopped
+        query = sa.select(t.sources).where(due).order_by(t.sources.c.next_check, t.sources.c.id)
         with self.reading() as connection:
             return [SourceState(**row) for row in connection.execute(query).mappings()]
 
@@ -119,7 +127,7 @@ class Store:
 
     def newest(self, topic: str, *, limit: int) -> tuple[Post, ...]:
         """The newest posts of a topic that are not held, newest first."""
-        query = sa.select(t.posts).where(~t.posts.c.held).order_by(t.posts.c.published.desc(), t.posts.c.id).limit(limit)
+        query = sa.select(t.posts).where(_IN_SERVICE).order_by(t.posts.c.published.desc(), t.posts.c.id).limit(limit)
         if topic != ALL:
             members = sa.select(t.memberships.c.post).where(t.memberships.c.topic == topic)
             query = query.where(t.posts.c.id.in_(members))
@@ -140,10 +148,95 @@ class Store:
 
     def without_page(self, source: str, *, attempts: int, limit: int) -> tuple[Post, ...]:
         """Posts of a source whose page was not read yet, the least often tried and newest first."""
-        unread = (t.posts.c.source == source) & ~t.posts.c.enriched & (t.posts.c.page_attempts < attempts)
+        unread = (
+            (t.posts.c.source == source)
+            & t.posts.c.withdrawn.is_(None)
+            & ~t.posts.c.enriched
+            & (t.posts.c.page_attempts < attempts)
+        )
         query = sa.select(t.posts).where(unread).order_by(t.posts.c.page_attempts, t.posts.c.published.desc(), t.posts.c.id)
         with self.reading() as connection:
             return tuple(post_of(row) for row in connection.execute(query.limit(limit)))
+
+    def identify(self, keys: Sequence[str]) -> dict[str, str]:
+        """The ids that ledger keys name, for those of them that are known."""
+        query = sa.select(t.ledger.c.key, t.ledger.c.post)
+        with self.reading() as connection:
+            found = (connection.execute(query.where(t.ledger.c.key.in_(chunk))).tuples() for chunk in chunks(keys))
+            return {key: post for rows in found for key, post in rows}
+
+    def said(self, ids: Sequence[str]) -> dict[str, dict[str, Draft]]:
+        """What each source said of posts, by id and source."""
+        with self.reading() as connection:
+            return said_of(connection, ids)
+
+    def missing(self, source: str, *, checked_before: datetime, limit: int) -> tuple[Post, ...]:
+        """Posts that a source's document lacks and whose URL was not looked at since a time, the longest missing first."""
+        due = t.posts.c.gone_checked.is_(None) | (t.posts.c.gone_checked < checked_before)
+        lacking = (t.posts.c.source == source) & t.posts.c.missing.is_not(None) & t.posts.c.withdrawn.is_(None)
+        query = sa.select(t.posts).where(lacking & due).order_by(t.posts.c.missing, t.posts.c.id).limit(limit)
+        with self.reading() as connection:
+            return tuple(post_of(row) for row in connection.execute(query))
+
+    def post(self, entry_id: str) -> Post | None:
+        """A post by id."""
+        with self.reading() as connection:
+            row = connection.execute(sa.select(t.posts).where(t.posts.c.id == entry_id)).one_or_none()
+            return None if row is None else post_of(row)
+
+    def listed_since(self, source: str, oldest: datetime) -> tuple[Post, ...]:
+        """Posts of a source that a document which goes back to a time should list."""
+        within = (t.posts.c.source == source) & (t.posts.c.published >= oldest) & t.posts.c.withdrawn.is_(None)
+        with self.reading() as connection:
+            return tuple(post_of(row) for row in connection.execute(sa.select(t.posts).where(within).order_by(t.posts.c.id)))
+
+    def history(self, keys: Sequence[str]) -> tuple[Post | None, list[tuple[str, datetime]], datetime | None]:
+        """The post that any of these keys or ids names, every key that ever tied to it with its time, when it was withdrawn."""
+        named = sa.select(t.ledger.c.post).where(t.ledger.c.key.in_(keys) | t.ledger.c.post.in_(keys)).limit(1)
+        with self.reading() as connection:
+            row = connection.execute(sa.select(t.posts).where(t.posts.c.id == named.scalar_subquery())).one_or_none()
+            if row is None:
+                return None, [], None
+            ties = sa.select(t.ledger.c.key, t.ledger.c.since).where(t.ledger.c.post == row.id)
+            found = connection.execute(ties.order_by(t.ledger.c.since, t.ledger.c.key)).tuples().all()
+            return post_of(row), list(found), row.withdrawn
+
+    # -- hosts --------------------------------------------------------------------------------------------------
+
+    def take_host(self, host: str, *, now: datetime, until: datetime) -> datetime | None:
+        """Take a host for one request until it is given back, at the latest ``until``; when it is free if it is not now."""
+        with self.engine.begin() as connection:
+            row = {"host": host, "free_at": now, "requests": 0}
+            connection.execute(insert(connection, t.hosts).values(**row).on_conflict_do_nothing())
+            free = (t.hosts.c.host == host) & (t.hosts.c.free_at <= now)
+            taken = sa.update(t.hosts).where(free).values(free_at=until, requests=t.hosts.c.requests + 1)
+            if connection.execute(taken).rowcount == 1:
+                return None
+            return connection.scalar(sa.select(t.hosts.c.free_at).where(t.hosts.c.host == host))
+
+    def give_back_host(self, host: str, *, free_at: datetime) -> None:
+        """Say from when on the next request to a host may start."""
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(t.hosts).where(t.hosts.c.host == host).values(free_at=free_at))
+
+    def busy_hosts(self, now: datetime) -> frozenset[str]:
+        """The hosts to which no request may start now."""
+        with self.reading() as connection:
+            return frozenset(connection.scalars(sa.select(t.hosts.c.host).where(t.hosts.c.free_at > now)))
+
+    def robots(self, host: str, *, since: datetime) -> str | None:
+        """A host's robots.txt if it was read since a time."""
+        fresh = (t.hosts.c.host == host) & (t.hosts.c.robots_at >= since)
+        with self.reading() as connection:
+            return connection.scalar(sa.select(t.hosts.c.robots).where(fresh))
+
+    def keep_robots(self, host: str, text: str, now: datetime) -> None:
+        """Remember a host's robots.txt."""
+        with self.engine.begin() as connection:
+            row = {"host": host, "free_at": now, "requests": 0, "robots": text, "robots_at": now}
+            statement = insert(connection, t.hosts).values(**row)
+            kept = {"robots": text, "robots_at": now}
+            connection.execute(statement.on_conflict_do_update(index_elements=["host"], set_=kept))
 
     def count_of_source(self, source: str) -> int:
         """How many posts a source has brought."""
@@ -160,8 +253,8 @@ class Store:
     def counts(self) -> dict[str, TopicCount]:
         """Posts and newest per topic, ``all`` included; a topic without posts is missing."""
         members = sa.select(t.memberships.c.topic, sa.func.count(), sa.func.max(t.posts.c.published))
-        members = members.join(t.posts, t.posts.c.id == t.memberships.c.post).where(~t.posts.c.held).group_by(t.memberships.c.topic)
-        whole = sa.select(sa.func.count(), sa.func.max(t.posts.c.published)).where(~t.posts.c.held)
+        members = members.join(t.posts, t.posts.c.id == t.memberships.c.post).where(_IN_SERVICE).group_by(t.memberships.c.topic)
+        whole = sa.select(sa.func.count(), sa.func.max(t.posts.c.published)).where(_IN_SERVICE)
         with self.reading() as connection:
             counts = {topic: TopicCount(number, newest) for topic, number, newest in connection.execute(members)}
             number, newest = connection.execute(whole).one()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from feeds.model import Enclosure, Person, Post
+from feeds.model import Draft, Enclosure, Person, Post
 from feeds.representation import Headers
 
 CHUNK = 500
@@ -34,6 +34,11 @@ class SourceState:
     fetches: int
     fetches_failed: int
     fetches_not_modified: int
+    quiet: int
+    floor: timedelta | None
+    moved_to: str
+    moved_seen: int
+    stopped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +102,25 @@ def post_of(row: Any) -> Post:
         digest=row.digest,
         enriched=row.enriched,
     )
+
+
+def draft_to_json(draft: Draft) -> dict[str, Any]:
+    """A draft as JSON, without what is empty."""
+    written = {name: value for name, value in asdict(draft).items() if value}
+    for name in ("published", "updated"):
+        if name in written:
+            written[name] = written[name].isoformat()
+    return written
+
+
+def draft_from_json(written: Mapping[str, Any]) -> Draft:
+    """A draft as ``draft_to_json`` wrote it."""
+    values = dict(written)
+    for name in ("published", "updated"):
+        if name in values:
+            values[name] = datetime.fromisoformat(values[name])
+    for name in ("tags", "aliases"):
+        values[name] = tuple(values.get(name, ()))
+    values["authors"] = tuple(Person(**person) for person in values.get("authors", ()))
+    values["enclosures"] = tuple(Enclosure(**file) for file in values.get("enclosures", ()))
+    return Draft(**values)

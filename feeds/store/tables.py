@@ -57,7 +57,14 @@ sources = sa.Table(
     sa.Column("fetches", sa.BigInteger, nullable=False, default=0),
     sa.Column("fetches_failed", sa.BigInteger, nullable=False, default=0),
     sa.Column("fetches_not_modified", sa.BigInteger, nullable=False, default=0),
+    sa.Column("quiet", sa.Integer, nullable=False, default=0),
+    sa.Column("floor", sa.Interval),
+    sa.Column("moved_to", sa.Text, nullable=False, default=""),
+    sa.Column("moved_seen", sa.Integer, nullable=False, default=0),
+    sa.Column("stopped", sa.Boolean, nullable=False, default=False),
 )
+"""``quiet`` counts refreshes without change; ``moved_to`` is where permanent redirects lead, seen ``moved_seen`` times in a row;
+``stopped``: the origin said 410, and is not asked again until its configuration changes."""
 
 posts = sa.Table(
     "posts",
@@ -81,8 +88,35 @@ posts = sa.Table(
     sa.Column("enriched", sa.Boolean, nullable=False, default=False),
     sa.Column("page_attempts", sa.Integer, nullable=False, default=0),
     sa.Column("held", sa.Boolean, nullable=False, default=False),
+    sa.Column("missing", Moment),
+    sa.Column("gone_checks", sa.Integer, nullable=False, default=0),
+    sa.Column("gone_checked", Moment),
+    sa.Column("withdrawn", Moment),
 )
-"""``held``: dated in the future when it was taken in, and in no feed until then."""
+"""``held``: dated in the future when it was taken in, and in no feed until then. ``missing``: since when its source's document lacks
+it although it lists older posts; ``gone_checks`` counts the days on which its URL then answered 404 or 410; ``withdrawn``: proved to
+be gone, and in no feed. Rows are never deleted, so that an id is never minted again."""
+
+said = sa.Table(
+    "said",
+    metadata,
+    sa.Column("post", sa.Text, sa.ForeignKey("posts.id"), primary_key=True),
+    sa.Column("source", sa.String(64), primary_key=True),
+    sa.Column("draft", sa.JSON, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+)
+"""What each source, and the post's own page, last said of a post; the post is what these make together."""
+
+hosts = sa.Table(
+    "hosts",
+    metadata,
+    sa.Column("host", sa.String(255), primary_key=True),
+    sa.Column("free_at", Moment, nullable=False),
+    sa.Column("robots", sa.Text),
+    sa.Column("robots_at", Moment),
+    sa.Column("requests", sa.BigInteger, nullable=False, default=0),
+)
+"""One request at a time per host: ``free_at`` is when the next may start, for every process. ``robots`` is its robots.txt."""
 
 ledger = sa.Table(
     "ledger",

@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from feeds.model import Membership, Post, SetAside
+from feeds.model import Draft, Membership, Post, SetAside
 from feeds.representation import Headers
 from feeds.store import tables as t
-from feeds.store.rows import Publication, chunks, post_of
+from feeds.store.rows import Publication, chunks, draft_from_json, draft_to_json, post_of
 
 
 class Transaction:
@@ -33,6 +33,7 @@ class Transaction:
                 self._connection.execute(sa.insert(t.sources).values(**row))
             elif present[source] != rules:
                 fresh = {"url": url, "rules": rules, "next_check": now, "etag": "", "last_modified": ""}
+                fresh |= {"moved_to": "", "moved_seen": 0, "stopped": False}
                 self._connection.execute(sa.update(t.sources).where(t.sources.c.id == source).values(**fresh))
         for vanished in present.keys() - configured.keys():
             self._connection.execute(sa.delete(t.sources).where(t.sources.c.id == vanished))
@@ -76,11 +77,49 @@ class Transaction:
         rows = (row for chunk in chunks(ids) for row in self._connection.execute(query.where(t.posts.c.id.in_(chunk))))
         return {row.id: post_of(row) for row in rows}
 
+    def said(self, ids: Sequence[str]) -> dict[str, dict[str, Draft]]:
+        """What each source said of posts, by id and source."""
+        return said_of(self._connection, ids)
+
+    def save_said(self, post: str, source: str, draft: Draft, now: datetime) -> None:
+        """Remember what a source says of a post now."""
+        row = {"post": post, "source": source, "draft": draft_to_json(draft), "since": now}
+        self._upsert(t.said, row, key=("post", "source"))
+
+    def set_present(self, ids: Sequence[str]) -> list[str]:
+        """Say that posts are in their source's document; the ids of those that come back from withdrawal."""
+        back: list[str] = []
+        for chunk in chunks(ids):
+            named = t.posts.c.id.in_(chunk)
+            back += self._connection.scalars(sa.select(t.posts.c.id).where(named & t.posts.c.withdrawn.is_not(None)))
+            lost = named & (t.posts.c.missing.is_not(None) | t.posts.c.withdrawn.is_not(None))
+            found = {"missing": None, "gone_checks": 0, "gone_checked": None, "withdrawn": None}
+            self._connection.execute(sa.update(t.posts).where(lost).values(**found))
+        return back
+
+    def set_missing(self, ids: Sequence[str], now: datetime) -> None:
+        """Say that posts are lacking from their source's document; since when is kept."""
+        for chunk in chunks(ids):
+            fresh = t.posts.c.id.in_(chunk) & t.posts.c.missing.is_(None)
+            self._connection.execute(sa.update(t.posts).where(fresh).values(missing=now))
+
+    def count_gone(self, post: str, now: datetime, *, gone: bool) -> int:
+        """Remember whether a missing post's URL answered that it is gone; how many times in a row it did."""
+        number = t.posts.c.gone_checks + 1 if gone else 0
+        counted = sa.update(t.posts).where(t.posts.c.id == post).values(gone_checks=number, gone_checked=now)
+        return int(self._connection.execute(counted.returning(t.posts.c.gone_checks)).scalar_one())
+
+    def withdraw(self, ids: Sequence[str], now: datetime) -> None:
+        """Take posts out of their feeds for good; their ids stay reserved."""
+        for chunk in chunks(ids):
+            standing = t.posts.c.id.in_(chunk) & t.posts.c.withdrawn.is_(None)
+            self._connection.execute(sa.update(t.posts).where(standing).values(withdrawn=now))
+
     def learn(self, keys: Mapping[str, str], now: datetime) -> None:
         """Add keys to the ledger; what it knows is never changed."""
         rows = [{"key": key, "post": post, "since": now} for key, post in keys.items()]
         for chunk in chunks(rows):
-            self._connection.execute(_insert(self._connection, t.ledger).on_conflict_do_nothing(), list(chunk))
+            self._connection.execute(insert(self._connection, t.ledger).on_conflict_do_nothing(), list(chunk))
 
     def save_post(self, post: Post, *, held: bool) -> None:
         """Insert or replace a post."""
@@ -179,11 +218,20 @@ class Transaction:
         return int(self._connection.execute(moved.returning(t.state.c.number)).scalar_one())
 
     def _upsert(self, table: sa.Table, row: Mapping[str, Any], *, key: tuple[str, ...]) -> None:
-        statement = _insert(self._connection, table).values(**row)
+        statement = insert(self._connection, table).values(**row)
         others = {name: statement.excluded[name] for name in row if name not in key}
         self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=others))
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+def said_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Draft]]:
+    """What each source said of posts, by id and source."""
+    found: dict[str, dict[str, Draft]] = {}
+    for chunk in chunks(ids):
+        for row in connection.execute(sa.select(t.said).where(t.said.c.post.in_(chunk))):
+            found.setdefault(row.post, {})[row.source] = draft_from_json(row.draft)
+    return found
+
+
+def insert(connection: sa.Connection, table: sa.Table) -> Any:
     """INSERT with ON CONFLICT, which both dialects spell alike."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

@@ -1,0 +1,126 @@
+"""Reads the pages of posts: of those that a source names by URL alone, and of those that the owner wants to know more about.
+
+Within bounds of number and time at each refresh, in the host's turn, and confined.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from feeds.confine import Confined
+from feeds.courtesy import Courtesy
+from feeds.errors import FetchError, ParseError
+from feeds.fetch import Fetched
+from feeds.identity import ledger_keys
+from feeds.merge import merge
+from feeds.model import Draft, Post, SetAside, Source
+from feeds.settings import Settings
+from feeds.store import Store
+
+log = structlog.get_logger(__name__)
+
+_ATTEMPTS = 5
+_NO_ARTICLE = "is no article"
+_TIME = timedelta(minutes=5)
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Drafts that can become posts, how many pages were read for them, how many are left to read, and what is no post."""
+
+    drafts: tuple[Draft, ...]
+    pages: int
+    unread: int
+    set_aside: tuple[SetAside, ...]
+
+
+class Pages:
+    """The pages of one publication's posts."""
+
+    def __init__(
+        self, settings: Settings, store: Store, courtesy: Courtesy, confined: Confined, *, now: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._courtesy = courtesy
+        self._confined = confined
+        self._now = now
+
+    def complete(self, source: Source, drafts: Sequence[Draft]) -> Completed:
+        """Replace drafts that are known by URL alone by what their pages say, the newest first.
+
+            One whose page was read before, and has not changed since by its own account, is what it was then; one that was found to be
+        no article stays aside without being asked for again.
+        """
+        known = self._known(source, drafts)
+        whole = {n: draft for n, draft in enumerate(drafts) if not draft.partial}
+        whole |= known
+        refused = {item.key: item for item in self._store.set_aside().get(source.id, []) if _NO_ARTICLE in item.reason}
+        aside = [refused[draft.url] for draft in drafts if draft.partial and draft.url in refused]
+        passed = {n for n, draft in enumerate(drafts) if draft.partial and draft.url in refused} - known.keys()
+        waiting = sorted(
+            set(range(len(drafts))) - whole.keys() - passed, key=lambda n: (drafts[n].updated or _LONG_AGO, -n), reverse=True
+        )
+        end, read = time.monotonic() + _TIME.total_seconds(), 0
+        for n in waiting[: self._settings.fetch.pages_per_refresh]:
+            if time.monotonic() > end:
+                break
+            read += 1
+            try:
+                whole[n] = self._article(source, drafts[n])
+            except (FetchError, ParseError) as error:
+                aside.append(SetAside(drafts[n].url, "", str(error)))
+        return Completed(tuple(whole[n] for n in sorted(whole)), read, len(waiting) - read, tuple(aside))
+
+    def unread(self, source: Source) -> Iterator[tuple[Post, Draft]]:
+        """Posts of a source whose page was not read yet, each with what its page says."""
+        end = time.monotonic() + _TIME.total_seconds()
+        limit = self._settings.fetch.pages_per_refresh
+        for post in self._store.without_page(source.id, attempts=_ATTEMPTS, limit=limit):
+            if time.monotonic() > end:
+                return
+            try:
+                yield post, self._page(source, post.url)
+            except (FetchError, ParseError) as error:
+                log.warning("page.failed", post=post.id, url=post.url, cause=error.cause, error=str(error))
+                with self._store.writing() as transaction:
+                    transaction.page_failed(post.id)
+
+    def has_unread(self, source: Source) -> bool:
+        """Whether there are posts whose page is still to be read."""
+        return bool(self._store.without_page(source.id, attempts=_ATTEMPTS, limit=1))
+
+    def _known(self, source: Source, drafts: Sequence[Draft]) -> dict[int, Draft]:
+        """What was read before of drafts that are known by URL alone, by their place."""
+        named = list(zip(drafts, ledger_keys(drafts, source.id), strict=True))
+        ids = self._store.identify([key for draft, keys in named if draft.partial for key in keys.strong])
+        tied = {
+            n: next((ids[key] for key in keys.strong if key in ids), "") for n, (draft, keys) in enumerate(named) if draft.partial
+        }
+        said = self._store.said([entry_id for entry_id in tied.values() if entry_id])
+        found = {n: said.get(entry_id, {}).get(source.id) for n, entry_id in tied.items()}
+        return {n: before for n, before in found.items() if before is not None and not _is_newer(drafts[n], before)}
+
+    def _article(self, source: Source, draft: Draft) -> Draft:
+        """A draft completed by its page. Raises ParseError for a page that is no article."""
+        page = self._page(source, draft.url)
+        if not page.title or not (page.published or draft.published):
+            raise ParseError(draft.url, f"{_NO_ARTICLE}: its page names no date and title")
+        return replace(merge([draft, page]), partial=False, updated=draft.updated or page.updated)
+
+    def _page(self, source: Source, url: str) -> Draft:
+        answer = self._courtesy.get_page(url)
+        assert isinstance(answer, Fetched)  # it was asked for unconditionally
+        zone = ZoneInfo(source.timezone or self._settings.site.timezone)
+        return self._confined.read_page(answer.document, rules=source.page, zone=zone)
+
+
+def _is_newer(draft: Draft, before: Draft) -> bool:
+    return draft.updated is not None and (before.updated is None or draft.updated > before.updated)
