@@ -39,6 +39,7 @@ class Clock:
         self._now = now
         self._running: set[str] = set()
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(_REFRESHERS, thread_name_prefix="refresh")
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
@@ -55,8 +56,10 @@ class Clock:
 
     def stop(self) -> None:
         """Begin nothing new. What is under way is left to end or to die; the store bears both."""
+        self._stopping.set()
         self._scheduler.shutdown(wait=False)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._pool.shutdown(wait=False, cancel_futures=True)
 
     def tick(self) -> None:
         """Show that the clock is alive, release held posts, claim what is due and dispatch it, publish what is pending."""
@@ -73,8 +76,10 @@ class Clock:
 
     def _dispatch(self, source: SourceState) -> None:
         with self._lock:
+            if self._stopping.is_set():
+                return
             self._running.add(source.id)
-        self._pool.submit(self._refresh, source.id)
+            self._pool.submit(self._refresh, source.id)
 
     def _refresh(self, source: str) -> None:
         try:

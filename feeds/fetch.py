@@ -10,34 +10,30 @@ import hashlib
 import sqlite3
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import reduce
 from pathlib import Path
 from typing import Any, cast
 
 import requests
 import structlog
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests_cache import CachedSession
 from requests_cache.backends.sqlite import SQLiteCache
 
 from feeds import __version__
 from feeds.errors import FetchError
-from feeds.guard import Guard, GuardedPoolManager, RefusedError
+from feeds.guard import Guard, OverdueError, RefusedError
 from feeds.model import Document
 from feeds.settings import Fetching
+from feeds.transport import BoundedAdapter, CutOffError, TooLargeError, TooSlowError
 
 log = structlog.get_logger(__name__)
 
 MAX_REDIRECTS = 5
-_READ = 65536
-_CONNECT_TIMEOUT = 10.0
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/html;q=0.8, */*;q=0.5"
 
 
@@ -84,9 +80,9 @@ class Fetcher:
 
     def _request(self, url: str, conditions: dict[str, str]) -> requests.Response:
         timeout = self._settings.timeout.total_seconds()
-        session = self._session()
-        session.get_adapter(url).deadline = time.monotonic() + timeout
         try:
+            session = self._session()
+            session.get_adapter(url).deadline = time.monotonic() + timeout
             return cast("requests.Response", session.get(url, headers=conditions))
         except sqlite3.Error as error:  # the cache is disposable: without it the request is merely unconditional
             log.warning("cache.lost", file=str(self._cache), error=str(error))
@@ -139,105 +135,9 @@ class Fetcher:
                 self._cache.with_name(self._cache.name + suffix).unlink()
 
 
-class BoundedAdapter(HTTPAdapter):
-    """Reads whole answers within a deadline and a size, decodes them itself, and connects only where the guard lets it."""
-
-    def __init__(self, guard: Guard, *, max_bytes: int) -> None:
-        self._guard = guard
-        self._max_bytes = max_bytes
-        self.deadline = 0.0
-        super().__init__(max_retries=0)
-
-    def init_poolmanager(self, connections: int, maxsize: int, *_: Any, **options: Any) -> None:
-        """Called by requests: every connection asks the guard."""
-        self.poolmanager = GuardedPoolManager(self._guard, num_pools=connections, maxsize=maxsize, **options)
-
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
-        """Called by requests: the whole answer, decoded, or an exception that says what was wrong with it."""
-        remaining = max(self.deadline - time.monotonic(), 0.001)
-        options |= {"stream": True, "timeout": (min(_CONNECT_TIMEOUT, remaining), remaining)}
-        response = super().send(request, **options)
-        try:
-            body = b"".join(self._decoded(response))
-        finally:
-            response.raw.close()
-        response._content = body  # noqa: SLF001  requests has no public way to hand a response its body
-        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
-        return response
-
-    def _decoded(self, response: requests.Response) -> Iterator[bytes]:
-        """The body without its content codings, in pieces. Raises for what is too large, too slow or cut off."""
-        decoders = [_decoder(coding) for coding in reversed(_codings(response))]
-        total = 0
-        for raw in self._raw(response):
-            piece = reduce(lambda data, decode: decode(data, self._max_bytes - total + 1), decoders, raw)
-            total += len(piece)
-            if total > self._max_bytes:
-                raise _TooLargeError
-            yield piece
-        if any(not decode.complete for decode in decoders if total):
-            raise _CutOffError("its compressed body is cut off")
-
-    def _raw(self, response: requests.Response) -> Iterator[bytes]:
-        read = 0
-        announced = response.headers.get("Content-Length", "")
-        while piece := response.raw.read1(_READ, decode_content=False):
-            read += len(piece)
-            if time.monotonic() > self.deadline:
-                raise _TooSlowError
-            yield piece
-        if announced.isdecimal() and read != int(announced) and response.status_code == 200:
-            raise _CutOffError(f"{announced} bytes were announced and {read} came")
-
-
-class _Decoder:
-    """One content coding, undone piece by piece and never beyond a limit."""
-
-    def __init__(self, window: int) -> None:
-        self._stream = zlib.decompressobj(window)
-        self._window = window
-
-    def __call__(self, piece: bytes, limit: int) -> bytes:
-        try:
-            return self._stream.decompress(piece, limit)
-        except zlib.error as error:
-            if self._window == zlib.MAX_WBITS:  # "deflate" without its zlib header, which many servers send
-                self._window, self._stream = -zlib.MAX_WBITS, zlib.decompressobj(-zlib.MAX_WBITS)
-                return self(piece, limit)
-            raise _CutOffError(f"its compressed body cannot be read: {error}") from None
-
-    @property
-    def complete(self) -> bool:
-        return self._stream.eof
-
-
-class _TooLargeError(Exception):
-    pass
-
-
-class _TooSlowError(Exception):
-    pass
-
-
-class _CutOffError(Exception):
-    pass
-
-
 class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
     def set_ok(self, *_: Any) -> bool:
         return False
-
-
-def _decoder(coding: str) -> _Decoder:
-    windows = {"gzip": 31, "x-gzip": 31, "deflate": zlib.MAX_WBITS}
-    if coding not in windows:
-        raise _CutOffError(f"its content coding '{coding}' was not asked for")
-    return _Decoder(windows[coding])
-
-
-def _codings(response: requests.Response) -> list[str]:
-    names = (name.strip().lower() for name in response.headers.get("Content-Encoding", "").split(","))
-    return [name for name in names if name and name != "identity"]
 
 
 def _key(request: Any = None, **_: Any) -> str:
@@ -285,7 +185,7 @@ def _retry_after(value: str, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(value), 10**9))
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(moment - now, timedelta(0))
@@ -293,16 +193,18 @@ def _retry_after(value: str, now: datetime) -> timedelta | None:
 
 _CAUSES: tuple[tuple[type[BaseException], str, Callable[[BaseException, Fetching], str]], ...] = (
     (RefusedError, "refused", lambda error, _: str(error)),
-    (_TooLargeError, "too-large", lambda _, settings: f"is larger than fetch.max_bytes = {settings.max_bytes}"),
-    (_TooSlowError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
-    (_CutOffError, "truncated", lambda error, _: str(error)),
+    (urllib3.exceptions.NewConnectionError, "connection", lambda error, _: f"cannot be reached: {_reason(error)}"),
+    (TooLargeError, "too-large", lambda _, settings: f"is larger than fetch.max_bytes = {settings.max_bytes}"),
+    (OverdueError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
+    (TooSlowError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
+    (CutOffError, "truncated", lambda error, _: str(error)),
     (requests.TooManyRedirects, "redirects", lambda *_: f"redirects more than {MAX_REDIRECTS} times"),
     (requests.exceptions.InvalidSchema, "refused", lambda *_: "leads to something that is neither http nor https"),
-    (requests.exceptions.InvalidURL, "refused", lambda error, _: f"leads to no valid URL: {error}"),
     (requests.Timeout, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
     (urllib3.exceptions.TimeoutError, "timeout", lambda _, settings: f"took longer than {settings.timeout.total_seconds():g}s"),
     (urllib3.exceptions.ProtocolError, "truncated", lambda error, _: f"broke off: {error}"),
     (urllib3.exceptions.IncompleteRead, "truncated", lambda error, _: f"broke off: {error}"),
+    (ValueError, "refused", lambda error, _: f"leads to no valid URL: {error}"),
 )
 
 
@@ -321,12 +223,17 @@ def _translated(url: str, error: Exception, settings: Fetching) -> FetchError:
         for found in chain:
             if isinstance(found, kind):
                 return FetchError(url, describe(found, settings), cause=cause)
-    return FetchError(url, f"cannot be reached: {_innermost(chain)}", cause="connection")
+    return FetchError(url, f"cannot be reached: {_reason(chain[-1])}", cause="connection")
 
 
-def _innermost(chain: list[BaseException]) -> str:
-    errors = [link for link in chain if isinstance(link, OSError) and link.strerror]
-    return (errors[-1].strerror if errors else str(chain[0])) or type(chain[0]).__name__
+def _reason(error: BaseException) -> str:
+    """The system's own words for what went wrong."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, OSError) and link.strerror:
+            return link.strerror
+        link = link.__cause__ or link.__context__
+    return str(error) or type(error).__name__
 
 
 def _user_agent(settings: Fetching) -> str:

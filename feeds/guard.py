@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NameResolutionError
 from urllib3.poolmanager import PoolManager
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_SLACK = 0.1
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _PRIVATE: tuple[Network, ...] = tuple(
@@ -80,30 +85,79 @@ def _is_literal(host: str) -> bool:
     return True
 
 
+class OverdueError(Exception):
+    """A connection that was cut because its deadline passed."""
+
+
+class Watch:
+    """Cuts the connection in use when a deadline passes, whatever it is waiting for: a server may drip header bytes for ever."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+        self._overdue = False
+
+    @contextmanager
+    def until(self, deadline: float) -> Iterator[None]:
+        """Watch over a block until a time of ``time.monotonic``. Raises OverdueError instead of what the cut made of it."""
+        self._overdue = False
+        timer = threading.Timer(max(deadline - time.monotonic(), 0) + _SLACK, self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except Exception as error:
+            if self._overdue:
+                raise OverdueError from error
+            raise
+        finally:
+            timer.cancel()
+            self._socket = None
+
+    def over(self, connection: socket.socket | None) -> None:
+        """Say which connection is in use."""
+        self._socket = connection
+
+    def _cut(self) -> None:
+        self._overdue = True
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
 class _Guarded:
     """Connects to the vetted address under the name that was asked for."""
 
     guard: Guard
+    watch: Watch
+    sock: socket.socket | None
     host: str
     port: int
     _dns_host: str
 
     def _new_conn(self) -> socket.socket:
         name = self._dns_host
-        self._dns_host = self.guard.address_for(name, self.port)
+        try:
+            self._dns_host = self.guard.address_for(name, self.port)
+        except socket.gaierror as error:
+            raise NameResolutionError(name, self, error) from error  # type: ignore[arg-type]  # a mixin of HTTPConnection
         try:
             return super()._new_conn()  # type: ignore[misc,no-any-return]
         finally:
             self._dns_host = name
 
+    def getresponse(self) -> Any:
+        """Called by urllib3 to wait for the answer."""
+        self.watch.over(self.sock)
+        return super().getresponse()  # type: ignore[misc]
+
 
 class GuardedPoolManager(PoolManager):
     """urllib3's pool manager, all of whose connections ask the guard."""
 
-    def __init__(self, guard: Guard, **options: Any) -> None:
+    def __init__(self, guard: Guard, watch: Watch, **options: Any) -> None:
         super().__init__(**options)
-        http = type("GuardedHTTPConnection", (_Guarded, HTTPConnection), {"guard": guard})
-        https = type("GuardedHTTPSConnection", (_Guarded, HTTPSConnection), {"guard": guard})
+        http = type("GuardedHTTPConnection", (_Guarded, HTTPConnection), {"guard": guard, "watch": watch})
+        https = type("GuardedHTTPSConnection", (_Guarded, HTTPSConnection), {"guard": guard, "watch": watch})
         self.pool_classes_by_scheme = {
             "http": type("GuardedHTTPPool", (HTTPConnectionPool,), {"ConnectionCls": http}),
             "https": type("GuardedHTTPSPool", (HTTPSConnectionPool,), {"ConnectionCls": https}),

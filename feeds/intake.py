@@ -115,7 +115,7 @@ def _compose(assignment: Assignment, before: Post | None, source: Source, site: 
         published=published,
         updated=before.updated if before else _first_updated(draft, published, now),
         first_seen=before.first_seen if before else now,
-        published_raw=xml_safe(draft.published_raw)[:200],
+        published_raw=before.published_raw if before else xml_safe(draft.published_raw)[:200],
         language=draft.language or (kept.language if kept else ""),
         image=draft.image or (kept.image if kept else ""),
         enclosures=draft.enclosures,

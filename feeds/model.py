@@ -20,6 +20,7 @@ ALL = "all"
 # -- what the owner configures -------------------------------------------------------------------------------------
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST = 10 * 366 * 86400
 _SLUG = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 
 
@@ -31,7 +32,10 @@ def _duration(value: Any) -> Any:
     parts = re.findall(r"(\d+)\s*([smhdw])", text)
     if not parts or re.sub(r"\d+\s*[smhdw]|\s", "", text):
         raise ValueError("must be a duration such as 30s, 15m, 2h or 1d")
-    return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > _LONGEST:
+        raise ValueError("must be a duration of at most ten years")
+    return timedelta(seconds=seconds)
 
 
 def _positive(value: timedelta) -> timedelta:

@@ -200,7 +200,7 @@ def _between_tables(data: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"topics.{n}.slug", f"'{ALL}' is the built-in topic of every post; choose another slug")
     for n, source in sources:
         kind = source.get("kind", "feed")
-        if kind not in KINDS:
+        if isinstance(kind, str) and kind not in KINDS:
             hint = _suggestion(str(kind), sorted(KINDS))
             yield Problem(f"sources.{n}.kind", f"'{kind}' is no source kind{hint}; allowed: {', '.join(sorted(KINDS))}")
 

@@ -230,7 +230,7 @@ def ask(port: int, target: str, *, method: str = "GET", **headers: str) -> tuple
     """One request over a socket: status, headers by lower-case name, body. ``if_none_match=`` gives that header."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.putrequest(method, target, skip_accept_encoding=True)
+        connection.putrequest(method, target, skip_host="host" in headers, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name.replace("_", "-").title(), value)
         connection.endheaders()
@@ -290,7 +290,9 @@ class Running:
 
 def _is_marked(process: psutil.Process, mark: str, word: str) -> bool:
     try:
-        return process.environ().get("TEST_RUN") == mark and process.status() != "zombie" and (not word or word in process.cmdline())
+        return (
+            process.environ().get("TEST_RUN") == mark and process.status() != "zombie" and (not word or word in process.cmdline())
+        )
     except psutil.Error:
         return False
 
@@ -331,7 +333,7 @@ def serving(tmp_path: Path, free_port: int) -> Iterator[Callable[..., Running]]:
 
     def start(*arguments: str, config: Path | None = None, **variables: str) -> Running:
         named = {"TOPICFEEDS_CONFIG": str(config), "TOPICFEEDS_SERVE__PORT": str(free_port)} if config else {}
-        context = running([*COMMAND, *arguments], tmp_path, port=free_port, **named, **variables)
+        context = running([*COMMAND, *arguments], tmp_path, port=free_port, **{**named, **variables})
         entered.append(context)
         return context.__enter__()
 

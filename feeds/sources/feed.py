@@ -21,6 +21,7 @@ from feeds.text import absolute, one_line, plain, xml_safe
 
 _ROOT = re.compile(rb"<(?:\w+:)?(rss|feed|RDF|channel)\b", re.IGNORECASE)
 _HEAD = 64 * 1024
+_EMAIL_AND_NAME = re.compile(r"\s*(\S+@\S+)\s+\((.+)\)\s*")
 _OPENING = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]")
 _CLOSING = re.compile(rb"</(?:\w+:)?(?:item|entry)\s*>")
 _ENDED = re.compile(rb"</(?:\w+:)?(?:rss|feed|RDF|channel)\s*>")
@@ -47,6 +48,7 @@ def parse(document: Document, *, zone: tzinfo) -> Parsed:
     if answer.bozo and not answer.entries:
         raise ParseError(document.url, f"is malformed and has no entries: {one_line(str(answer.bozo_exception))}")
     language = one_line(answer.feed.get("language", ""))
+    inherited = tuple(_authors(answer.feed)) if answer.version.startswith("atom") else ()  # RFC 4287 §4.2.1
     drafts, set_aside = [], []
     entries = list(answer.entries)
     if _is_cut_off(document.body) and entries:
@@ -55,7 +57,7 @@ def parse(document: Document, *, zone: tzinfo) -> Parsed:
             SetAside(one_line(cut.get("id", "") or cut.get("link", "")) or "?", plain(cut.get("title", "")), "is cut off")
         )
     for entry in entries:
-        draft = _draft(entry, document.url, zone, language)
+        draft = _draft(entry, document.url, zone, language, inherited)
         if draft.guid or draft.url or draft.title or draft.summary or draft.content:
             drafts.append(draft)
         else:
@@ -65,6 +67,7 @@ def parse(document: Document, *, zone: tzinfo) -> Parsed:
 
 def _is_cut_off(body: bytes) -> bool:
     """Whether the document ends within its last item: a connection that closed early is a silent half of an entry."""
+    body = body.replace(b"\0", b"")  # UTF-16
     opened = max((match.start() for match in _OPENING.finditer(body)), default=-1)
     closed = max((match.start() for match in _CLOSING.finditer(body)), default=-1)
     return opened > closed and not _ENDED.search(body[-4096:])
@@ -77,11 +80,11 @@ def _headers(document: Document) -> dict[str, str]:
     return {"content-type": media_type + charset, "content-location": document.url}
 
 
-def _draft(entry: Any, base: str, zone: tzinfo, language: str) -> Draft:
+def _draft(entry: Any, base: str, zone: tzinfo, language: str, inherited: tuple[Person, ...]) -> Draft:
     content, content_base = _content(entry, base)
     summary = entry.get("summary", "") if entry.get("summary_detail") else ""
     published_raw = one_line(entry.get("published", "") or entry.get("created", ""))
-    updated_raw = one_line(entry.get("updated", ""))
+    updated_raw = one_line(entry["updated"]) if "updated" in entry else ""  # get() would give published
     return Draft(
         guid=one_line(entry.get("id", "")),
         url=_link(entry, base),
@@ -89,7 +92,7 @@ def _draft(entry: Any, base: str, zone: tzinfo, language: str) -> Draft:
         summary="" if summary == content else _as_html(summary, entry.get("summary_detail")),
         content=content,
         base=content_base,
-        authors=tuple(_authors(entry)),
+        authors=tuple(_authors(entry)) or inherited,
         tags=_tags(entry),
         published=_moment(published_raw, entry.get("published_parsed"), zone) or _moment(updated_raw, None, zone),
         updated=_moment(updated_raw, entry.get("updated_parsed") if updated_raw else None, zone),
@@ -139,6 +142,10 @@ def _link(entry: Any, base: str) -> str:
 
 
 def _authors(entry: Any) -> Iterable[Person]:
+    written = _EMAIL_AND_NAME.fullmatch(entry.get("author", ""))
+    if written:  # the form of RSS, which feedparser cuts at the wrong place
+        yield Person(one_line(written[2]), email=one_line(written[1]))
+        return
     people = entry.get("authors") or ([entry["author_detail"]] if entry.get("author_detail") else [])
     seen = set()
     for person in people:
@@ -159,7 +166,7 @@ def _moment(raw: str, parsed: Any, zone: tzinfo) -> datetime | None:
         return None
     if moment := parse_date(raw, zone):
         return moment
-    if parsed is None:
+    if parsed is None or re.match(r"\d{4}-\d", raw):  # feedparser rolls 2026-02-30 over
         return None
     try:
         return parse_date(time.strftime("%Y-%m-%dT%H:%M:%SZ", parsed), zone)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import tzinfo
 from typing import Any
 
@@ -13,6 +15,7 @@ from feeds.model import Document, Draft, Person
 from feeds.sources.dates import parse_date
 from feeds.text import absolute, one_line
 
+_CHARSET = re.compile(rb"""<meta[^>]+charset=["']?\s*([A-Za-z0-9_:.-]+)""", re.IGNORECASE)
 _ARTICLE = {"article", "blogposting", "newsarticle", "techarticle", "report", "scholarlyarticle", "socialmediaposting"}
 
 
@@ -39,13 +42,13 @@ def read_page(document: Document, *, zone: tzinfo) -> Draft:
     )
 
 
-def _decode(document: Document) -> bytes | str:
+def _decode(document: Document) -> str:
     """HTTP's charset wins (HTML § 13.2.3.2); without one the parser reads UTF-8 or what the page declares."""
-    if document.charset:
-        try:
-            return document.body.decode(document.charset, "replace")
-        except LookupError:
-            pass
+    declared = _CHARSET.search(document.body[:1024])
+    for charset in (document.charset, declared[1].decode("ascii") if declared else ""):
+        if charset:
+            with suppress(LookupError):
+                return document.body.decode(charset, "replace")
     return document.body.decode("utf-8", "replace")
 
 

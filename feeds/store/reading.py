@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -27,6 +28,9 @@ def open_store(url: str, *, create: bool = False) -> Store:
         if sqlite_file and create:
             Path(sqlite_file).parent.mkdir(parents=True, exist_ok=True)
         options: dict[str, Any] = {"connect_args": {"timeout": 30}} if sqlite_file else {"pool_pre_ping": True}
+        if sqlite_file and not create:  # who only reads sees at once that the file is gone, and never makes an empty one
+            parsed = parsed.set(database=f"file:{quote(sqlite_file)}", query={"mode": "rw", "uri": "true"})
+            options["poolclass"] = sa.NullPool
         engine = sa.create_engine(parsed, **options)
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, OSError) as error:
         raise StoreError(f"database: cannot be used: {error}; give an SQLAlchemy URL, sqlite:///file or postgresql://…") from None
