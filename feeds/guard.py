@@ -109,6 +109,9 @@ class Watch:
             if self._overdue:
                 raise OverdueError from error
             raise
+        else:
+            if self._overdue:  # http.client takes headers that are cut off for the whole of them
+                raise OverdueError
         finally:
             timer.cancel()
             self._socket = None

@@ -1,6 +1,6 @@
 """Runs the readers over real files kept outside of this repository, and prints what was met.
 
-``python -m tests.corpus PATH``, where PATH holds ``feed-captured/<name>/…`` with ``<name>.facts.jsonl``. Exit code 1 for a missed fact.
+``python -m tests.corpus PATH``: PATH holds ``feed-captured/<name>/…`` with ``<name>.facts.jsonl``. Exit code 1 for a missed fact.
 """
 
 import json
