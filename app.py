@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     slugs = {ALL, *(topic.slug for topic in settings.topics)}
     app.register_blueprint(readers.blueprint(shelf, slugs))
-    app.register_blueprint(people.blueprint(shelf, slugs))
+    app.register_blueprint(people.blueprint(shelf, slugs, public_url=settings.site.public_url))
     app.register_blueprint(machines.blueprint(settings, store, shelf, draining=draining.is_set, now=lambda: datetime.now(UTC)))
     errors.register(app)
     app.extensions["topicfeeds"] = {"shelf": shelf, "store": store, "draining": draining}

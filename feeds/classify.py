@@ -40,6 +40,7 @@ _BODY_CEILING = 2.0
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:['’][^\W{_CJK}]+)?")
 _CHUNK = re.compile(r"\S+")
+_JOINT = re.compile(r"[-/–—]")
 _TRIM = "\"'`“”‘’«»()[]{},;:!?…"
 _STEMMERS = {
     "da": "danish", "de": "german", "en": "english", "es": "spanish", "fi": "finnish", "fr": "french", "hu": "hungarian",
@@ -158,17 +159,24 @@ def _steps(text: str, language: str, prefixes: tuple[int, ...]) -> Iterator[tupl
     """Per position of the text the steps that it allows, each with the number of positions it spans."""
     for chunk in _CHUNK.findall(text.casefold()):
         word = _trimmed(chunk)
-        if not word:
-            continue
-        tokens = _words(word)
-        exact = ((f"={word}", max(len(tokens), 1)),) if _is_code(word) else ()
-        for n, token in enumerate(tokens):
-            stem = ((_stem(token, language), 1),) if not _is_symbolic(word) else ()
-            yield (
-                (exact if n == 0 else ()) + stem + tuple((f"^{token[:length]}*", 1) for length in prefixes if len(token) >= length)
-            )
-        if not tokens and exact:
-            yield exact
+        parts = [part for part in _JOINT.split(word) if part]
+        whole = ((f"={word}", max(sum(len(_words(part)) or 1 for part in parts), 1)),) if _is_code(word) and len(parts) != 1 else ()
+        for n, part in enumerate(parts or [word]):
+            for m, steps in enumerate(_part_steps(part if len(parts) > 1 else word, language, prefixes)):
+                yield (whole + steps) if n == m == 0 else steps
+
+
+def _part_steps(part: str, language: str, prefixes: tuple[int, ...]) -> Iterator[tuple[tuple[str, int], ...]]:
+    """The same for what stands between two joints of a word: ``io_uring`` and ``based`` of io_uring-based."""
+    tokens = _words(part)
+    exact = ((f"={part}", max(len(tokens), 1)),) if _is_code(part) else ()
+    if not tokens:
+        yield from (exact,) if exact else ()
+        return
+    symbolic = _is_symbolic(part)
+    for n, token in enumerate(tokens):
+        stem = () if symbolic else ((_stem(token, language), 1),)
+        yield (exact if n == 0 else ()) + stem + tuple((f"^{token[:length]}*", 1) for length in prefixes if len(token) >= length)
 
 
 def _walk(root: _Node, steps: Sequence[tuple[tuple[str, int], ...]], start: int) -> Iterator[tuple[_Goal, int]]:
@@ -190,9 +198,11 @@ def _words(chunk: str) -> tuple[str, ...]:
     return tuple(re.sub(r"['’]s$", "", token) for token in _TOKEN.findall(chunk))
 
 
+@lru_cache(maxsize=1 << 16)
 def _trimmed(chunk: str) -> str:
-    """A chunk without the punctuation around it: ``(sync.Pool,`` gives sync.Pool, ``.NET.`` gives .NET."""
-    return chunk.strip(_TRIM).rstrip(".")
+    """A chunk without the punctuation around it and a possessive: ``(sync.Pool's,`` gives sync.Pool, ``.NET).`` gives .NET."""
+    word = chunk.rstrip(_TRIM + ".").lstrip(_TRIM)
+    return re.sub(r"['’]s$", "", word)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import click
 
 from feeds import __version__, lifeline, logs
-from feeds.errors import SettingsError, StoreError
+from feeds.errors import SettingsError, StoreError, TopicfeedsError
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load, locate
 from feeds.supervisor import DRAIN, Child, Supervisor, own_command
 from feeds.terminal import taken_from_make
@@ -76,6 +76,7 @@ def main() -> None:
     Then write a topicfeeds.toml, and:
 
     \b
+        topicfeeds init URL    look at your site and write a configuration
         topicfeeds check       is the configuration sound?
         topicfeeds refresh     look at every source once, now
         topicfeeds serve       refresh on schedule and serve
@@ -102,13 +103,61 @@ def refresh(settings: Settings, sources: tuple[str, ...]) -> None:
     Names the SOURCEs by their id; without any, all of them. Their schedule is ignored, and starts anew. A source that fails is
     named with its cause and the exit code is 1; the others go on.
     """
-    unknown = sorted(set(sources) - {source.id for source in settings.sources})
-    if unknown:
-        known = ", ".join(source.id for source in settings.sources)
-        click.echo(f"no source is called {', '.join(unknown)}; the configuration has: {known}", err=True)
-        sys.exit(UNUSABLE)
+    _require_known(settings, sources)
     logs.configure(level=logging.ERROR)  # the outcomes are printed
     sys.exit(1 if _work().refresh_all(settings, sources) else 0)
+
+
+@main.command(name="try")
+@click.argument("source")
+@_configured
+def try_source(settings: Settings, source: str) -> None:
+    """Print what SOURCE gives now, item by item, without storing anything."""
+    _require_known(settings, (source,))
+    logs.configure(level=logging.ERROR)
+    try:
+        _work().try_source(settings, source)
+    except TopicfeedsError as error:
+        click.echo(f"{source}: {error}", err=True)
+        sys.exit(1)
+
+
+@main.command()
+@_configured
+def sources(settings: Settings) -> None:
+    """List the sources: state, cause, next check, and the items that were set aside with the reason."""
+    logs.configure(level=logging.ERROR)
+    _work().show_sources(settings)
+
+
+@main.command(name="explain-id")
+@click.argument("name", metavar="URL|GUID|ID")
+@_configured
+def explain_id(settings: Settings, name: str) -> None:
+    """Show which post a URL, guid or entry id names, and everything that ever tied to its id."""
+    logs.configure(level=logging.ERROR)
+    if not _work().explain_id(settings, name):
+        click.echo(f"nothing is known of {name}", err=True)
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("url")
+@click.option("--output", "-o", type=click.Path(path_type=Path), default="topicfeeds.toml", show_default=True, help="File, or - .")
+@click.option("--yes", "-y", is_flag=True, help="Take the best source without asking.")
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+def init(*, url: str, output: Path, yes: bool, force: bool) -> None:
+    """Look at the site at URL and write a configuration for it.
+
+    Finds the feeds, sitemaps, APIs and listings of the site, shows what each would give, proposes topics from the authors' own
+    tags, and writes a commented topicfeeds.toml. A file that exists is not overwritten without --force.
+    """
+    logs.configure(level=logging.ERROR)
+    try:
+        _work().discover(url, output=output, yes=yes, force=force)
+    except TopicfeedsError as error:
+        click.echo(str(error), err=True)
+        sys.exit(UNUSABLE if getattr(error, "unusable", False) else 1)
 
 
 @main.command()
@@ -196,6 +245,14 @@ def _demo_environment(origin: str, port: int, folder: Path) -> dict[str, str]:
         "TOPICFEEDS_SERVE__PORT": str(port),
         "TOPICFEEDS_DATA": str(folder),
     }
+
+
+def _require_known(settings: Settings, sources: tuple[str, ...]) -> None:
+    unknown = sorted(set(sources) - {source.id for source in settings.sources})
+    if unknown:
+        known = ", ".join(source.id for source in settings.sources)
+        click.echo(f"no source is called {', '.join(unknown)}; the configuration has: {known}", err=True)
+        sys.exit(UNUSABLE)
 
 
 def _supervise(settings: Settings) -> None:

@@ -75,6 +75,8 @@ class Clock:
         due = self._pipeline.store.due(now)
         busy = self._pipeline.courtesy.busy() if due else frozenset()
         for source in due:
+            if self._stopping.is_set():
+                return
             if not self._take_place(source, busy):
                 continue
             if self._pipeline.store.claim(source, until=now + lease(self._pipeline.settings.fetch.timeout)):

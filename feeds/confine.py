@@ -10,6 +10,7 @@ import contextlib
 import pickle
 import resource
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -125,6 +126,8 @@ _READERS: Mapping[str, Callable[..., object]] = {"parse": parse, "read_page": re
 
 def _serve(memory: int) -> None:
     """The child: answer requests until the parent closes the pipe, which it also does by dying."""
+    for number in (signal.SIGINT, signal.SIGUSR1):  # the parent's business; its end is ours
+        signal.signal(number, signal.SIG_IGN)
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     resource.setrlimit(resource.RLIMIT_AS, (_address_space() + memory,) * 2)
     while header := requests.read(_LENGTH.size):

@@ -5,6 +5,8 @@ The turns are kept in the store, so that all threads and processes together are 
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from feeds.errors import FetchError
 from feeds.fetch import Fetched, Fetcher, NotModified
 from feeds.settings import Fetching
 from feeds.store import Store
+from feeds.store.hosts import Turn
 
 AGENT = "topicfeeds"
 _ROBOTS_AGE = timedelta(days=1)
@@ -50,7 +53,7 @@ class Courtesy:
 
     def busy(self) -> frozenset[str]:
         """The hosts whose turn has not come."""
-        return self._store.busy_hosts(self._now())
+        return self._store.hosts.busy(self._now())
 
     def _get(self, url: str, pause: timedelta, *, etag: str = "", last_modified: str = "") -> Fetched | NotModified:
         with self._turn(url, pause):
@@ -69,24 +72,30 @@ class Courtesy:
                 rest = max(pause, min(error.retry_after, _LONGEST_REST))
             raise
         finally:
-            self._store.give_back_host(host, free_at=self._now() + rest)
+            self._store.hosts.give_back(host, free_at=self._now() + rest)
 
     def _wait(self, url: str, host: str) -> None:
-        end = time.monotonic() + self._settings.timeout.total_seconds() * 2
+        end = time.monotonic() + (self._settings.timeout * 2 + _MARGIN).total_seconds()
+        dead: Turn | None = None
         while True:
             now = self._now()
-            free_at = self._store.take_host(host, now=now, until=now + self._settings.timeout + _MARGIN)
-            if free_at is None:
+            turn = self._store.hosts.take(
+                host, now=now, until=now + self._settings.timeout + _MARGIN, holder=_myself(), instead_of=dead
+            )
+            if turn is None:
                 return
-            wait = (free_at - now).total_seconds()
+            if turn != dead and _is_dead(turn.holder):
+                dead = turn
+                continue
+            wait = (turn.free_at - now).total_seconds()
             if time.monotonic() + min(wait, _GLANCE) > end:
-                raise FetchError(url, f"has to wait: {host} is not free before {free_at:%H:%M:%S} UTC", cause="busy")
+                raise FetchError(url, f"has to wait: {host} is not free before {turn.free_at:%H:%M:%S} UTC", cause="busy")
             time.sleep(max(min(wait, _GLANCE), 0.001))
 
     def _robots(self, url: str) -> str:
         """A host's robots.txt, kept for a day; one that does not exist allows everything (RFC 9309 §2.3.1.3)."""
         host, now = host_of(url), self._now()
-        known = self._store.robots(host, since=now - _ROBOTS_AGE)
+        known = self._store.hosts.robots(host, since=now - _ROBOTS_AGE)
         if known is not None:
             return known
         try:
@@ -96,8 +105,27 @@ class Courtesy:
             if error.status is None or error.status >= 500 or error.status == 429:
                 raise FetchError(url, f"is not asked for while robots.txt cannot be read: {error}", cause="robots") from error
             text = ""
-        self._store.keep_robots(host, text, now)
+        self._store.hosts.keep_robots(host, text, now)
         return text
+
+
+def _myself() -> str:
+    """This process, as the holder of a turn."""
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+def _is_dead(holder: str) -> bool:
+    """Whether a process of this machine is gone, and with it the request that it had under way."""
+    machine, _, number = holder.rpartition("/")
+    if machine != socket.gethostname() or not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def host_of(url: str) -> str:

@@ -18,7 +18,7 @@ from feeds.errors import FetchError, ParseError
 from feeds.fetch import Fetched, Fetcher
 from feeds.findings import Finding, finding_of, refused
 from feeds.model import Document, Draft, Page, Source
-from feeds.sources import parse
+from feeds.sources import parse, wordpress
 from feeds.sources.discover import (
     Home,
     Lead,
@@ -207,11 +207,10 @@ def _judged(lead: Lead, visit: Visit) -> Finding:
     """Ask at a lead and read what is there; the children of a sitemap index are read as far as the budget lasts."""
     source = Source(id="blog", kind=lead.kind, url=lead.url, listing=lead.listing)
     try:
-        parsed = parse(source, visit.get(lead.url), zone=UTC)
+        asked = wordpress.endpoint(lead.url) if lead.kind == "wordpress" else lead.url
+        parsed = parse(source, visit.get(asked), zone=UTC)
     except (FetchError, ParseError) as error:
         return refused(source, lead.why, error.detail)
-    except ModuleNotFoundError as error:
-        return refused(source, lead.why, f"this version cannot read the kind: {error.name} is missing")
     drafts = list(parsed.drafts)
     for part in sorted(parsed.parts, key=lambda url: "post" not in url)[:2]:
         try:

@@ -11,36 +11,32 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import reduce
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import structlog
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests_cache import CachedSession
 from requests_cache.backends.sqlite import SQLiteCache
 
 from feeds import __version__
-from feeds.codings import ACCEPTED, UndecodableError, decoder
+from feeds.codings import ACCEPTED, UndecodableError
 from feeds.errors import FetchError
-from feeds.guard import Guard, GuardedPoolManager, OverdueError, RefusedError, Watch
+from feeds.guard import Guard, OverdueError, RefusedError
 from feeds.model import Document
 from feeds.settings import Fetching
+from feeds.transport import BoundedAdapter, CutOffError, TooLargeError, TooSlowError
 
 log = structlog.get_logger(__name__)
 
 MAX_REDIRECTS = 5
-_READ = 65536
-_MAX_HEADER_BYTES = 128 * 1024
-_CONNECT_TIMEOUT = 10.0
 _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/html;q=0.8, */*;q=0.5"
 
 
@@ -155,84 +151,9 @@ class Fetcher:
                 self._cache.with_name(self._cache.name + suffix).unlink()
 
 
-class BoundedAdapter(HTTPAdapter):
-    """Reads whole answers within a deadline and a size, decodes them itself, and connects only where the guard lets it."""
-
-    def __init__(self, guard: Guard, *, max_bytes: int) -> None:
-        self._guard = guard
-        self._max_bytes = max_bytes
-        self._watch = Watch()
-        self.deadline = 0.0
-        super().__init__(max_retries=0)
-
-    def init_poolmanager(self, connections: int, maxsize: int, *_: Any, **options: Any) -> None:
-        """Called by requests: every connection asks the guard."""
-        self.poolmanager = GuardedPoolManager(self._guard, self._watch, num_pools=connections, maxsize=maxsize, **options)
-
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
-        """Called by requests: the whole answer, decoded, or an exception that says what was wrong with it."""
-        if "@" in urlsplit(request.url or "").netloc:
-            raise RefusedError("leads to an address with a user name in it")
-        request.headers.pop("Cookie", None)  # requests keeps a jar of its own along redirects
-        remaining = max(self.deadline - time.monotonic(), 0.001)
-        options |= {"stream": True, "timeout": (min(_CONNECT_TIMEOUT, remaining), remaining)}
-        with self._watch.until(self.deadline):
-            response = super().send(request, **options)
-            try:
-                if sum(len(name) + len(value) for name, value in response.headers.items()) > _MAX_HEADER_BYTES:
-                    raise _TooLargeError
-                body = b"".join(self._decoded(response))
-            finally:
-                response.raw.close()
-        response._content = body  # noqa: SLF001  requests has no public way to hand a response its body
-        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
-        return response
-
-    def _decoded(self, response: requests.Response) -> Iterator[bytes]:
-        """The body without its content codings, in pieces. Raises for what is too large, too slow or cut off."""
-        decoders = [decoder(coding) for coding in reversed(_codings(response))]
-        total = 0
-        for raw in self._raw(response):
-            piece = reduce(lambda data, decode: decode(data, self._max_bytes - total + 1), decoders, raw)
-            total += len(piece)
-            if total > self._max_bytes:
-                raise _TooLargeError
-            yield piece
-        if any(not decode.complete for decode in decoders if total):
-            raise _CutOffError("its compressed body is cut off")
-
-    def _raw(self, response: requests.Response) -> Iterator[bytes]:
-        read = 0
-        announced = response.headers.get("Content-Length", "")
-        while piece := response.raw.read1(_READ, decode_content=False):
-            read += len(piece)
-            if time.monotonic() > self.deadline:
-                raise _TooSlowError
-            yield piece
-        if announced.isdecimal() and read != int(announced) and response.status_code == 200:
-            raise _CutOffError(f"{announced} bytes were announced and {read} came")
-
-
-class _TooLargeError(Exception):
-    pass
-
-
-class _TooSlowError(Exception):
-    pass
-
-
-class _CutOffError(Exception):
-    pass
-
-
 class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
     def set_ok(self, *_: Any) -> bool:
         return False
-
-
-def _codings(response: requests.Response) -> list[str]:
-    names = (name.strip().lower() for name in response.headers.get("Content-Encoding", "").split(","))
-    return [name for name in names if name and name != "identity"]
 
 
 def _key(request: Any = None, **_: Any) -> str:
@@ -289,10 +210,10 @@ def _retry_after(value: str, now: datetime) -> timedelta | None:
 _CAUSES: tuple[tuple[type[BaseException], str, Callable[[BaseException, Fetching], str]], ...] = (
     (RefusedError, "refused", lambda error, _: str(error)),
     (urllib3.exceptions.NewConnectionError, "connection", lambda error, _: f"cannot be reached: {_reason(error)}"),
-    (_TooLargeError, "too-large", lambda _, settings: f"is larger than fetch.max_bytes = {settings.max_bytes}"),
+    (TooLargeError, "too-large", lambda _, settings: f"is larger than fetch.max_bytes = {settings.max_bytes}"),
     (OverdueError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
-    (_TooSlowError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
-    (_CutOffError, "truncated", lambda error, _: str(error)),
+    (TooSlowError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
+    (CutOffError, "truncated", lambda error, _: str(error)),
     (UndecodableError, "encoding", lambda error, _: str(error)),
     (requests.TooManyRedirects, "redirects", lambda *_: f"redirects more than {MAX_REDIRECTS} times"),
     (requests.exceptions.InvalidSchema, "refused", lambda *_: "leads to something that is neither http nor https"),

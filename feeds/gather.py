@@ -24,7 +24,8 @@ _FOLDER_BYTES = 512 * 1024 * 1024
 class Ask(Protocol):
     """How a document is asked for; raises FetchError."""
 
-    def __call__(self, url: str, *, etag: str = "", last_modified: str = "") -> Fetched | NotModified: ...
+    def __call__(self, url: str, *, etag: str = "", last_modified: str = "") -> Fetched | NotModified:
+        """The document, or that it did not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def gather(
     if isinstance(first, NotModified):
         return first
     parsed = parse(first.document)
-    rest = _follow(source, parsed, {first.document.url, url}, ask, parse, is_news)
+    rest = _follow(parsed, {first.document.url, url}, source.max_pages, lambda url: _part(url, ask, parse), is_news)
     everything = [parsed, *rest]
     return Gathered(
         drafts=_without_repeats(draft for part in everything for draft in part.drafts),
@@ -75,30 +76,31 @@ def gather(
 
 
 def _follow(
-    source: Source,
     parsed: Parsed,
     seen: set[str],
-    ask: Ask,
-    parse: Callable[[Document], Parsed],
+    limit: int,
+    read: Callable[[str], Parsed],
     is_news: Callable[[Sequence[Draft]], bool],
 ) -> list[Parsed]:
-    """The parts of a document, then what leads further back. One that cannot be had is set aside, not the source."""
+    """The parts of a document, then what leads further back, up to a number of documents."""
     found: list[Parsed] = []
     queue = [*parsed.parts, *(parsed.older if is_news(parsed.drafts) else ())]
-    while queue and len(seen) - 1 < source.max_pages:
+    while queue and len(found) < limit:
         url = queue.pop(0)
-        if url in seen:
-            continue
-        seen.add(url)
-        try:
-            answer = ask(url)
-            part = parse(answer.document) if isinstance(answer, Fetched) else Parsed(())
-        except (FetchError, ParseError) as error:
-            found.append(Parsed((), (SetAside(url, "", str(error)),)))
-            continue
-        found.append(part)
-        queue += [*part.parts, *(part.older if is_news(part.drafts) else ())]
+        if url not in seen:
+            seen.add(url)
+            found.append(part := read(url))
+            queue += [*part.parts, *(part.older if is_news(part.drafts) else ())]
     return found
+
+
+def _part(url: str, ask: Ask, parse: Callable[[Document], Parsed]) -> Parsed:
+    """A further document. One that cannot be had is set aside, not the source."""
+    try:
+        answer = ask(url)
+        return parse(answer.document) if isinstance(answer, Fetched) else Parsed(())
+    except (FetchError, ParseError) as error:
+        return Parsed((), (SetAside(url, "", str(error)),))
 
 
 def _without_repeats(drafts: Iterable[Draft]) -> tuple[Draft, ...]:

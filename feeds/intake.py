@@ -92,7 +92,7 @@ def take_in(drafts: Sequence[Draft], rules: Rules, known: Known, *, now: datetim
     before, said = known.posts(ids), known.said(ids)
     news = [a for a in assignments if said.get(a.id, {}).get(rules.source) != a.draft]
     changes = [
-        _change(a.id, {**said.get(a.id, {}), rules.source: a.draft}, before.get(a.id), rules, born.get(a.id, now), now)
+        _change(a.id, {**said.get(a.id, {}), rules.source: a.draft}, before.get(a.id), rules, now=now, born=born.get(a.id, now))
         for a in news
     ]
     return Intake(
@@ -126,7 +126,7 @@ def _first_dates(assignments: Sequence[Assignment], now: datetime) -> dict[str, 
 
 
 def _change(
-    entry_id: str, said: Mapping[str, Draft], before: Post | None, rules: Rules, born: datetime, now: datetime
+    entry_id: str, said: Mapping[str, Draft], before: Post | None, rules: Rules, *, born: datetime, now: datetime
 ) -> Change | None:
     draft = merge(_trusted(said, rules.priority))
     if before is None and draft.published is None:

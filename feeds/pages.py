@@ -56,8 +56,8 @@ class Pages:
     def complete(self, source: Source, drafts: Sequence[Draft]) -> Completed:
         """Replace drafts that are known by URL alone by what their pages say, the newest first.
 
-            One whose page was read before, and has not changed since by its own account, is what it was then; one that was found to be
-        no article stays aside without being asked for again.
+        One whose page was read before, and has not changed since by its own account, is what it was then; one that was found to
+        be no article stays aside without being asked for again.
         """
         known = self._known(source, drafts)
         whole = {n: draft for n, draft in enumerate(drafts) if not draft.partial}

@@ -8,9 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -23,8 +23,9 @@ from feeds.errors import FetchError, ParseError
 from feeds.fetch import NotModified
 from feeds.gather import Gathered, gather
 from feeds.identity import ledger_keys
-from feeds.model import ALL, Document, Draft, Parsed, Post, SetAside, Source
 from feeds.merge import PAGE
+from feeds.model import ALL, Document, Draft, Parsed, Post, Source
+from feeds.outcome import Outcome, Result, tell
 from feeds.pages import Completed, Pages
 from feeds.schedule import Rhythm, next_check
 from feeds.settings import Settings
@@ -33,23 +34,8 @@ from feeds.vanished import Vanished
 
 log = structlog.get_logger(__name__)
 
-Result = Literal["changed", "unchanged", "not-modified", "postponed", "failed"]
 _AGAIN_SOON = timedelta(minutes=1)
 _MOVES_BELIEVED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one refresh of a source came to. ``error`` is set when it failed; ``duration`` is in wall-clock time."""
-
-    source: str
-    result: Result
-    new: int = 0
-    changed: int = 0
-    set_aside: int = 0
-    pages: int = 0
-    duration: timedelta = timedelta(0)
-    error: FetchError | ParseError | None = None
 
 
 class Pipeline:
@@ -91,7 +77,7 @@ class Pipeline:
         self._withdraw_gone(source)
         self.publish()
         outcome = replace(outcome, duration=timedelta(seconds=round(time.monotonic() - began, 3)))
-        _log(outcome)
+        tell(outcome)
         return outcome
 
     def look(self, source: Source) -> Gathered:
@@ -147,7 +133,7 @@ class Pipeline:
     def _unchanged(self, source: Source, state: SourceState, answer: NotModified) -> Outcome:
         now = self._now()
         with self.store.writing() as transaction:
-            row = self._healthy(source, state, now, quiet=state.quiet + 1, floor=state.floor)
+            row = self._healthy(source, now, quiet=state.quiet + 1, floor=state.floor)
             transaction.record(source.id, **row, **_moved(state, answer.moved_to), fetches_not_modified=1)
         return Outcome(source.id, "not-modified")
 
@@ -167,7 +153,7 @@ class Pipeline:
             self._note_missing(transaction, source, gathered, taken, now)
             aside = (*gathered.set_aside, *completed.set_aside, *taken.set_aside)
             transaction.replace_set_aside(source.id, aside, now)
-            row = self._healthy(source, state, now, quiet=0 if taken.changes else state.quiet + 1, floor=gathered.floor)
+            row = self._healthy(source, now, quiet=0 if taken.changes else state.quiet + 1, floor=gathered.floor)
             row |= {"last_change": now} if taken.changes else {}
             if not completed.unread:  # else the document is read again, so that the rest of its pages is
                 row |= {"etag": gathered.etag, "last_modified": gathered.last_modified}
@@ -200,7 +186,7 @@ class Pipeline:
             transaction.touch({ALL, *transaction.topics_of(post)})
             log.info("post.withdrawn", post=post)
 
-    def _healthy(self, source: Source, state: SourceState, now: datetime, *, quiet: int, floor: timedelta | None) -> dict[str, Any]:
+    def _healthy(self, source: Source, now: datetime, *, quiet: int, floor: timedelta | None) -> dict[str, Any]:
         """The columns of a source that answered."""
         due = next_check(source.id, now=now, rhythm=_rhythm(source), quiet=quiet, floor=floor)
         row = {"last_attempt": now, "last_success": now, "failures": 0, "error": "", "cause": "", "fetches": 1}
@@ -287,20 +273,3 @@ def _batches(posts: Iterable[Post], size: int) -> Iterable[list[Post]]:
             batch = []
     if batch:
         yield batch
-
-
-def _log(outcome: Outcome) -> None:
-    """One line per refresh."""
-    report = {
-        "source": outcome.source,
-        "result": outcome.result,
-        "new": outcome.new,
-        "changed": outcome.changed,
-        "set_aside": outcome.set_aside,
-        "pages": outcome.pages,
-        "duration": outcome.duration.total_seconds(),
-    }
-    if outcome.error is None:
-        log.info("refresh", **report)
-    else:
-        log.warning("refresh", **report, cause=outcome.error.cause, error=str(outcome.error))

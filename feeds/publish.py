@@ -27,6 +27,9 @@ from feeds.store import Publication, Store, TopicCount, TopicState, Transaction
 
 log = structlog.get_logger(__name__)
 
+DIRECTORY = ""
+"""What lists all topics is published like a topic; this is the slug that no topic can have."""
+
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
 _CORS = ("Access-Control-Allow-Origin", "*")
@@ -53,10 +56,11 @@ def classification_rules(settings: Settings) -> str:
 def topic_rows(settings: Settings, now: datetime) -> dict[str, tuple[str, str]]:
     """Per topic the feed id to mint if it is new, and the fingerprint of what its feed is rendered from."""
     authority = urlsplit(settings.site.home).netloc
-    return {
+    rows = {
         topic.slug: (tag_uri(authority, now.date(), f"topics/{topic.slug}"), fingerprint(settings.site, topic))
         for topic in every_topic(settings)
     }
+    return rows | {DIRECTORY: ("", fingerprint(settings.site, *settings.topics))}
 
 
 def publish_pending(settings: Settings, store: Store, now: datetime) -> int:
@@ -64,10 +68,17 @@ def publish_pending(settings: Settings, store: Store, now: datetime) -> int:
     states = store.topics()
     pending = [t for t in every_topic(settings) if states[t.slug].changed != states[t.slug].published]
     replaced = sum(_publish_topic(settings, store, topic, states[topic.slug], now) for topic in pending)
-    if pending:
-        with store.writing() as transaction:
-            replaced += sum(_put(transaction, p, now) for p in _directory(settings, store.counts(), now))
-    return replaced
+    return replaced + _publish_directory(settings, store, now)
+
+
+def _publish_directory(settings: Settings, store: Store, now: datetime) -> int:
+    state = store.topics()[DIRECTORY]
+    if state.changed == state.published:
+        return 0
+    built = list(_directory(settings, store.counts(), now))
+    with store.writing() as transaction:
+        transaction.set_published(DIRECTORY, state.changed)
+        return sum(_put(transaction, publication, now) for publication in built)
 
 
 def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicState, now: datetime) -> int:
@@ -81,6 +92,8 @@ def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicS
         return 0
     with store.writing() as transaction:
         replaced = sum(_put(transaction, publication, now) for publication in built)
+        if replaced:
+            transaction.touch([DIRECTORY])
         transaction.set_published(topic.slug, state.changed, error="; ".join(refused.values()))
     if replaced:
         log.info("publish", topic=topic.slug, entries=len(feed.posts) - len(refused), replaced=replaced)

@@ -158,6 +158,6 @@ def _parse_http_date(value: str) -> datetime | None:
     """An HTTP date as aware UTC; None where it is none, and the field is to be ignored."""
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

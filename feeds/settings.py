@@ -21,8 +21,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from feeds.configuration import Duration, PositiveDuration, Site, Source, Table, Text, Topic, WebUrl
 from feeds.errors import Problem, SettingsError
-from feeds.model import ALL, Duration, PositiveDuration, Site, Source, Table, Text, Topic, WebUrl
+from feeds.model import ALL
 from feeds.sources import KINDS
 from feeds.sources.requirements import mistakes
 
@@ -201,7 +202,7 @@ def _between_tables(data: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"topics.{n}.slug", f"'{ALL}' is the built-in topic of every post; choose another slug")
     for n, source in sources:
         kind = source.get("kind", "feed")
-        if kind not in KINDS:
+        if isinstance(kind, str) and kind not in KINDS:
             hint = _suggestion(str(kind), sorted(KINDS))
             yield Problem(f"sources.{n}.kind", f"'{kind}' is no source kind{hint}; allowed: {', '.join(sorted(KINDS))}")
             continue

@@ -54,20 +54,24 @@ def plain(html: str) -> str:
 
 def sanitise(html: str, base: str) -> str:
     """HTML that is safe to show and rests on no base: scripts, forms and handlers gone, every URL absolute against ``base``."""
-    return nh3.clean(
+    clean = nh3.clean(
         xml_safe(html),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         attribute_filter=_absolutiser(base),
         url_schemes=_SCHEMES,
         link_rel=None,
-    ).strip()
+    )
+    return xml_safe(clean).strip()  # once more: character references were decoded
 
 
 def absolute(url: str, base: str) -> str:
     """``url`` resolved against ``base`` (RFC 3986), or nothing where that gives no http(s) URL that can be requested."""
+    reference = one_line(url)
+    if not reference:
+        return ""
     try:
-        joined = urljoin(base, one_line(url))
+        joined = urljoin(base, reference)
         parts = urlsplit(joined)
         parts.port  # noqa: B018  raises ValueError where the port is no number
     except ValueError:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
+from pathlib import Path
 
 import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from feeds import report
 from feeds.clock import Clock
 from feeds.confine import Confined
 from feeds.courtesy import Courtesy
 from feeds.fetch import Fetcher
-from feeds.pipeline import Outcome, Pipeline
+from feeds.init_command import address_of, init
+from feeds.outcome import Outcome
+from feeds.pipeline import Pipeline
 from feeds.publish import every_topic, feed_urls
-from feeds.settings import Settings
+from feeds.settings import Fetching, Settings
 from feeds.store import Store
 from feeds.store.migrate import open_migrated
 
@@ -92,6 +97,32 @@ def print_topics(settings: Settings) -> None:
         posts = counts[topic.slug].posts if topic.slug in counts else 0
         table.add_row(topic.title, str(posts), "\n".join(feed_urls(settings.site, topic.slug).values()))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def try_source(settings: Settings, source_id: str) -> None:
+    """Print what a source gives now, storing nothing. Raises FetchError or ParseError."""
+    source = next(source for source in settings.sources if source.id == source_id)
+    with tempfile.TemporaryDirectory(prefix="topicfeeds-try-") as folder:
+        pipeline, _ = assemble(settings.model_copy(update={"data": Path(folder), "database": ""}))
+        report.tried(source, pipeline.look(source))
+
+
+def show_sources(settings: Settings) -> None:
+    """Print every source with its state, and the items set aside."""
+    report.sources(settings, open_migrated(settings.database_url))
+
+
+def explain_id(settings: Settings, name: str) -> bool:
+    """Print the history of the post that a URL, guid or id names; whether there is one."""
+    return report.history(open_migrated(settings.database_url), name)
+
+
+def discover(url: str, *, output: Path, yes: bool, force: bool) -> None:
+    """Look at a site and write a configuration for it. Raises InitError."""
+    with tempfile.TemporaryDirectory(prefix="topicfeeds-init-") as folder:
+        address = address_of(url)
+        fetcher = Fetcher(Fetching(), cache=Path(folder) / "http-cache.sqlite", own=[address])
+        init(address, output=output, yes=yes, force=force, fetcher=fetcher, console=Console(stderr=True))
 
 
 def _progress(console: Console) -> Progress:

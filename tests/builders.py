@@ -107,6 +107,11 @@ def a_source_state(**overrides: Any) -> SourceState:
         "fetches": 10,
         "fetches_failed": 0,
         "fetches_not_modified": 8,
+        "quiet": 1,
+        "floor": None,
+        "moved_to": "",
+        "moved_seen": 0,
+        "stopped": False,
     }
     return SourceState(**ordinary | overrides)
 

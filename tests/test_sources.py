@@ -18,7 +18,7 @@ import pytest
 from feeds.errors import ParseError
 from feeds.model import Document, Draft, Parsed
 from feeds.sources import parse
-from feeds.sources.page import read_page
+from tests.builders import a_source
 
 DATA = Path(__file__).parent / "data"
 EXPECTED = ".expected.json"
@@ -56,7 +56,7 @@ def _plain(value: Any) -> Any:
 
 def read(file: Path, case: dict[str, Any]) -> dict[str, Any]:
     try:
-        parsed: Parsed = parse("feed", document(file, case, "https://blog.example/index.xml"), zone=zone(case))
+        parsed: Parsed = parse(a_source(), document(file, case, "https://blog.example/index.xml"), zone=zone(case))
     except ParseError as error:
         return {"error": str(error)}
     return {
@@ -80,13 +80,6 @@ def test_a_feed_is_read_as_expected(file: Path) -> None:
 def test_reading_a_feed_twice_gives_the_same(file: Path) -> None:
     case = expected(file)
     assert read(file, case) == read(file, case)
-
-
-@pytest.mark.parametrize("file", cases("page"))
-def test_a_page_is_read_as_expected(file: Path) -> None:
-    case = expected(file)
-    got = read_page(document(file, case, "https://blog.example/blog/post/"), zone=zone(case))
-    assert written(got) == case["draft"]
 
 
 @pytest.mark.parametrize("kind", ["feed", "page"])

@@ -1,7 +1,7 @@
 """The registry of source kinds: which readers may understand what a kind of source answers.
 
-A reader is a module here with ``recognises(document) -> bool`` and ``parse(document, source=…, zone=…) -> Parsed``; it is pure. A new
-kind is one module, one line in ``KINDS`` and one folder of cases in ``tests/data``. Readers are imported when first used, so
+A reader is a module here with ``recognises(document) -> bool`` and ``parse(document, source=…, zone=…) -> Parsed``; it is pure. A
+new kind is one module, one line in ``KINDS`` and one folder of cases in ``tests/data``. Readers are imported when first used, so
 that a process which only serves never loads them.
 """
 

@@ -58,9 +58,11 @@ def parse_date(raw: str, zone: tzinfo) -> datetime | None:
 
 def is_impossible(raw: str) -> bool:
     """Whether a date is written in ISO's digits but stands in no calendar (2026-02-30): nobody's guess may replace it."""
-    found = re.match(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)", raw)
+    found = re.match(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)(?:[T ](\d{2}):)?", raw)
     if found is None:
         return False
+    if found[4] and int(found[4]) > 24:
+        return True
     try:
         date(int(found[1]), int(found[2]), int(found[3]))
     except ValueError:

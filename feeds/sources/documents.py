@@ -35,11 +35,11 @@ def json_of(document: Document) -> Any:
         text = document.body.decode(json.detect_encoding(document.body))
         value = json.loads(text, strict=False, parse_constant=lambda _: None)
     except RecursionError:
-        raise ParseError(document.url, f"is JSON nested deeper than {MAX_DEPTH} levels") from None
+        raise ParseError(document.url, f"is not JSON that can be read: it nests deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:
         raise ParseError(document.url, f"is not JSON: {one_line(str(error))}") from None
     if _is_too_deep(value):
-        raise ParseError(document.url, f"is JSON nested deeper than {MAX_DEPTH} levels")
+        raise ParseError(document.url, f"is not JSON that can be read: it nests deeper than {MAX_DEPTH} levels")
     return value
 
 

@@ -23,6 +23,7 @@ from feeds.sources.titles import plain_title
 from feeds.text import absolute, one_line, plain, xml_safe
 
 _ROOT = re.compile(rb"<(?:\w+:)?(rss|feed|RDF|channel)\b", re.IGNORECASE)
+_EMAIL_AND_NAME = re.compile(r"\s*(\S+@\S+)\s+\((.+)\)\s*")
 _HEAD = 64 * 1024
 _OPENING = re.compile(rb"<(?:\w+:)?(?:item|entry)[\s>]")
 _CLOSING = re.compile(rb"</(?:\w+:)?(?:item|entry)\s*>")
@@ -95,6 +96,7 @@ def _older(links: Iterable[Any], url: str) -> Iterable[str]:
 
 def _is_cut_off(body: bytes) -> bool:
     """Whether the document ends within its last item: a connection that closed early is a silent half of an entry."""
+    body = body.replace(b"\0", b"")  # UTF-16
     opened = max((match.start() for match in _OPENING.finditer(body)), default=-1)
     closed = max((match.start() for match in _CLOSING.finditer(body)), default=-1)
     return opened > closed and not _ENDED.search(body[-4096:])
@@ -111,7 +113,7 @@ def _draft(entry: Any, setting: _Setting) -> Draft:
     content, content_base = _content(entry, setting.base)
     summary = entry.get("summary", "") if entry.get("summary_detail") else ""
     published_raw = one_line(entry.get("published", "") or entry.get("created", ""))
-    updated_raw = one_line(entry.get("updated", ""))
+    updated_raw = one_line(entry["updated"]) if "updated" in entry else ""  # get() would give published
     published = _moment(published_raw, entry.get("published_parsed") or entry.get("created_parsed"), setting.zone)
     updated = _moment(updated_raw, entry.get("updated_parsed") if updated_raw else None, setting.zone)
     return Draft(
@@ -188,6 +190,9 @@ def _link(entry: Any, base: str) -> str:
 
 def _people(entry: Any, base: str) -> Iterable[Person]:
     """The authors of an entry, of its ``source`` or of a feed, by name or, where they give none, by address."""
+    if written := _EMAIL_AND_NAME.fullmatch(entry.get("author") or ""):  # RSS's form, which feedparser cuts at the wrong place
+        yield Person(one_line(written[2]), email=one_line(written[1]))
+        return
     people = entry.get("authors") or ([entry["author_detail"]] if entry.get("author_detail") else [])
     seen = set()
     for person in people:

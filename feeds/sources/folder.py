@@ -103,7 +103,7 @@ def _title(values: Mapping[str, Any]) -> str:
 def _published(values: Mapping[str, Any], location: Location, zone: tzinfo) -> tuple[datetime | None, str]:
     """The front matter's date, else the file name's, and the words it was written in.
 
-    Hugo publishes no post before its ``publishDate`` (gohugo.io/content-management/front-matter), so a later one wins over ``date``.
+    Hugo publishes no post before its ``publishDate`` (gohugo.io/content-management/front-matter): a later one wins over ``date``.
     """
     raw = scalar(values, *_DATES) or location.day
     moment = _moment(raw, zone) or _moment(location.day, zone)
@@ -157,8 +157,15 @@ def _authors(values: Mapping[str, Any]) -> Iterable[Person]:
         if isinstance(author, dict):
             if name := scalar(author, "name", "title"):
                 yield Person(name, email=scalar(author, "email"), url=absolute(scalar(author, "url", "link"), ""))
-        elif name := one_line(str(author)) if isinstance(author, str | int | float) else "":
-            yield Person(name)
+        elif isinstance(author, str | int | float):
+            yield from map(Person, _names(one_line(str(author)), is_listed=author not in values.values()))
+
+
+def _names(text: str, *, is_listed: bool) -> list[str]:
+    """One author, or several where a value that is no list holds full names alone between commas (``Ada King, Alan Turing``)."""
+    names = [name.strip() for name in text.split(",")]
+    several = not is_listed and all(name[:1].isupper() and " " in name for name in names)
+    return names if several else [text] * bool(text)
 
 
 def _image(values: Mapping[str, Any]) -> str:

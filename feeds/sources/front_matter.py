@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -115,9 +115,18 @@ def _delimited(text: str) -> tuple[Any, str] | None:
     return None
 
 
+def _load_yaml(text: str) -> Any:
+    return yaml.load(text, _Loader)  # noqa: S506  a safe loader
+
+
 def _in_language(language: str, text: str) -> tuple[Any, str]:
     """Front matter that names its language behind the dashes (gray-matter, and with it Eleventy and Astro)."""
-    load = {"json": json.loads, "toml": tomllib.loads, "yaml": lambda inner: yaml.load(inner, _Loader)}.get(language)  # noqa: S506
+    loaders: Mapping[str, Callable[[str], Any]] = {
+        "json": json.loads,
+        "toml": tomllib.loads,
+        "yaml": lambda inner: yaml.load(inner, _Loader),  # noqa: S506  it is PyYAML's SafeLoader, restricted further
+    }
+    load = loaders.get(language)
     if load is None:
         raise FrontMatterError(f"it is in {language}, which is not run")
     inner, *below = re.split(r"^---[ \t]*$", text, maxsplit=1, flags=re.MULTILINE)

@@ -47,7 +47,7 @@ def _draft(item: dict[str, Any], feed: dict[str, Any], base: str, zone: tzinfo) 
         content=_content(item),
         base="",
         authors=tuple(_authors(item) or _authors(feed)),
-        tags=tuple(dict.fromkeys(one_line(tag) for tag in _list(item, "tags") if isinstance(tag, str) and tag.strip())),
+        tags=_tags(item),
         published=parse_date(published_raw, zone) if published_raw else None,
         updated=parse_date(_text(item, "date_modified"), zone) if _text(item, "date_modified") else None,
         published_raw=published_raw,
@@ -78,6 +78,11 @@ def _content(item: dict[str, Any]) -> str:
 def _list(table: dict[str, Any], key: str) -> list[Any]:
     value = table.get(key)
     return value if isinstance(value, list) else []
+
+
+def _tags(item: dict[str, Any]) -> tuple[str, ...]:
+    names = (one_line(tag) for tag in _list(item, "tags") if isinstance(tag, str))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _authors(table: dict[str, Any]) -> list[Person]:

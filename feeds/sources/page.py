@@ -91,7 +91,7 @@ def read_page(document: Document, *, rules: Page, zone: tzinfo) -> Draft:
         title=_title(page, authors),
         summary=_summary(page),
         content=_content(page, rules, document.url),
-        base=base,
+        base=base if rules.content else "",
         authors=tuple(Person(name) for name in authors),
         tags=tuple(dict.fromkeys(tag for tag in _tags(page, rules, document.url) if tag)),
         published=published,

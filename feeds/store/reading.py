@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from feeds.errors import StoreError
 from feeds.model import ALL, Draft, Post, SetAside
 from feeds.store import tables as t
+from feeds.store.hosts import Hosts
 from feeds.store.rows import CHUNK, Publication, SourceState, TopicCount, TopicState, chunks, post_of
-from feeds.store.writing import Transaction, insert, said_of
+from feeds.store.writing import Transaction, said_of
 
 
 def open_store(url: str, *, create: bool = False) -> Store:
@@ -65,6 +66,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self.hosts = Hosts(engine)
 
     @property
     def name(self) -> str:
@@ -200,43 +202,6 @@ class Store:
             ties = sa.select(t.ledger.c.key, t.ledger.c.since).where(t.ledger.c.post == row.id)
             found = connection.execute(ties.order_by(t.ledger.c.since, t.ledger.c.key)).tuples().all()
             return post_of(row), list(found), row.withdrawn
-
-    # -- hosts --------------------------------------------------------------------------------------------------
-
-    def take_host(self, host: str, *, now: datetime, until: datetime) -> datetime | None:
-        """Take a host for one request until it is given back, at the latest ``until``; when it is free if it is not now."""
-        with self.engine.begin() as connection:
-            row = {"host": host, "free_at": now, "requests": 0}
-            connection.execute(insert(connection, t.hosts).values(**row).on_conflict_do_nothing())
-            free = (t.hosts.c.host == host) & (t.hosts.c.free_at <= now)
-            taken = sa.update(t.hosts).where(free).values(free_at=until, requests=t.hosts.c.requests + 1)
-            if connection.execute(taken).rowcount == 1:
-                return None
-            return connection.scalar(sa.select(t.hosts.c.free_at).where(t.hosts.c.host == host))
-
-    def give_back_host(self, host: str, *, free_at: datetime) -> None:
-        """Say from when on the next request to a host may start."""
-        with self.engine.begin() as connection:
-            connection.execute(sa.update(t.hosts).where(t.hosts.c.host == host).values(free_at=free_at))
-
-    def busy_hosts(self, now: datetime) -> frozenset[str]:
-        """The hosts to which no request may start now."""
-        with self.reading() as connection:
-            return frozenset(connection.scalars(sa.select(t.hosts.c.host).where(t.hosts.c.free_at > now)))
-
-    def robots(self, host: str, *, since: datetime) -> str | None:
-        """A host's robots.txt if it was read since a time."""
-        fresh = (t.hosts.c.host == host) & (t.hosts.c.robots_at >= since)
-        with self.reading() as connection:
-            return connection.scalar(sa.select(t.hosts.c.robots).where(fresh))
-
-    def keep_robots(self, host: str, text: str, now: datetime) -> None:
-        """Remember a host's robots.txt."""
-        with self.engine.begin() as connection:
-            row = {"host": host, "free_at": now, "requests": 0, "robots": text, "robots_at": now}
-            statement = insert(connection, t.hosts).values(**row)
-            kept = {"robots": text, "robots_at": now}
-            connection.execute(statement.on_conflict_do_update(index_elements=["host"], set_=kept))
 
     def count_of_source(self, source: str) -> int:
         """How many posts a source has brought."""

@@ -57,11 +57,11 @@ sources = sa.Table(
     sa.Column("fetches", sa.BigInteger, nullable=False, default=0),
     sa.Column("fetches_failed", sa.BigInteger, nullable=False, default=0),
     sa.Column("fetches_not_modified", sa.BigInteger, nullable=False, default=0),
-    sa.Column("quiet", sa.Integer, nullable=False, default=0),
+    sa.Column("quiet", sa.Integer, nullable=False, server_default="0"),
     sa.Column("floor", sa.Interval),
-    sa.Column("moved_to", sa.Text, nullable=False, default=""),
-    sa.Column("moved_seen", sa.Integer, nullable=False, default=0),
-    sa.Column("stopped", sa.Boolean, nullable=False, default=False),
+    sa.Column("moved_to", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("moved_seen", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("stopped", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 """``quiet`` counts refreshes without change; ``moved_to`` is where permanent redirects lead, seen ``moved_seen`` times in a row;
 ``stopped``: the origin said 410, and is not asked again until its configuration changes."""
@@ -89,13 +89,13 @@ posts = sa.Table(
     sa.Column("page_attempts", sa.Integer, nullable=False, default=0),
     sa.Column("held", sa.Boolean, nullable=False, default=False),
     sa.Column("missing", Moment),
-    sa.Column("gone_checks", sa.Integer, nullable=False, default=0),
+    sa.Column("gone_checks", sa.Integer, nullable=False, server_default="0"),
     sa.Column("gone_checked", Moment),
     sa.Column("withdrawn", Moment),
 )
-"""``held``: dated in the future when it was taken in, and in no feed until then. ``missing``: since when its source's document lacks
-it although it lists older posts; ``gone_checks`` counts the days on which its URL then answered 404 or 410; ``withdrawn``: proved to
-be gone, and in no feed. Rows are never deleted, so that an id is never minted again."""
+"""``held``: dated in the future when it was taken in, and in no feed until then. ``missing``: since when its source's document
+lacks it although it lists older posts; ``gone_checks`` counts the days on which its URL then answered 404 or 410; ``withdrawn``:
+proved to be gone, and in no feed. Rows are never deleted, so that an id is never minted again."""
 
 said = sa.Table(
     "said",
@@ -112,6 +112,7 @@ hosts = sa.Table(
     metadata,
     sa.Column("host", sa.String(255), primary_key=True),
     sa.Column("free_at", Moment, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False, default=""),
     sa.Column("robots", sa.Text),
     sa.Column("robots_at", Moment),
     sa.Column("requests", sa.BigInteger, nullable=False, default=0),

@@ -67,7 +67,8 @@ def blueprint(
 
 def _facts(store: Store) -> Facts:
     set_aside = {source: len(items) for source, items in store.set_aside().items()}
-    return Facts(store.heartbeat(), store.sources(), store.topics(), store.counts(), set_aside)
+    topics = {slug: state for slug, state in store.topics().items() if slug}  # the directory is none
+    return Facts(store.heartbeat(), store.sources(), topics, store.counts(), set_aside)
 
 
 def _unstored(response: Response) -> Response:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Response, request
+from werkzeug.datastructures import Headers
 
 from feeds.representation import Answer, answer
 from feeds.shelf import Shelf
@@ -47,10 +48,18 @@ def from_shelf(shelf: Shelf, path: str) -> Response | None:
     return _response(answer(representation, request.method, request.environ))
 
 
+class _AsAnswered(Response):
+    """A response whose headers were decided when its representation was built: nothing is added, and a 304 loses none."""
+
+    automatically_set_content_length = False
+
+    def get_wsgi_headers(self, environ: Environ) -> Headers:  # noqa: ARG002  Werkzeug's interface
+        """Called by Werkzeug, whose own would take Last-Modified from a 304."""
+        return self.headers
+
+
 def _response(answered: Answer) -> Response:
     status, headers, body = answered
-    response = Response(body, status=status)
-    response.automatically_set_content_length = False
-    response.headers.clear()
-    response.headers.extend(headers)
+    response = _AsAnswered(body, status=status)
+    response.headers = Headers(headers)
     return response

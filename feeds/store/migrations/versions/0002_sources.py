@@ -15,7 +15,7 @@ def upgrade() -> None:
     with op.batch_alter_table("sources") as sources:
         sources.add_column(sa.Column("quiet", sa.Integer, nullable=False, server_default="0"))
         sources.add_column(sa.Column("floor", sa.Interval))
-        sources.add_column(sa.Column("moved_to", sa.Text, nullable=False, server_default=""))
+        sources.add_column(sa.Column("moved_to", sa.Text, nullable=False, server_default=sa.text("''")))
         sources.add_column(sa.Column("moved_seen", sa.Integer, nullable=False, server_default="0"))
         sources.add_column(sa.Column("stopped", sa.Boolean, nullable=False, server_default=sa.false()))
     with op.batch_alter_table("posts") as posts:
@@ -34,6 +34,7 @@ def upgrade() -> None:
         "hosts",
         sa.Column("host", sa.String(255), primary_key=True),
         sa.Column("free_at", Moment, nullable=False),
+        sa.Column("holder", sa.Text, nullable=False),
         sa.Column("robots", sa.Text),
         sa.Column("robots_at", Moment),
         sa.Column("requests", sa.BigInteger, nullable=False),

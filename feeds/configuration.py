@@ -1,0 +1,180 @@
+"""What the owner configures, as values: the publication, its sources, its topics. Each says what it takes, and refuses the rest."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST = 10 * 366 * 86400
+_SLUG = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
+
+
+def _duration(value: Any) -> Any:
+    """Read ``30m``, ``1h30m``, ``2d``; a timedelta passes through."""
+    if isinstance(value, timedelta):
+        return value
+    text = str(value).strip().lower()
+    parts = re.findall(r"(\d+)\s*([smhdw])", text)
+    if not parts or re.sub(r"\d+\s*[smhdw]|\s", "", text):
+        raise ValueError("must be a duration such as 30s, 15m, 2h or 1d")
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > _LONGEST:
+        raise ValueError("must be a duration of at most ten years")
+    return timedelta(seconds=seconds)
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than zero")
+    return value
+
+
+def _slug(value: str) -> str:
+    if not _SLUG.fullmatch(value) or len(value) > 64:
+        raise ValueError("must be a slug: lower-case letters, digits, single '-' or '.' between them, at most 64")
+    return value
+
+
+def _web_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", value):
+        raise ValueError("must be an absolute http:// or https:// URL")
+    return value
+
+
+def _base_url(value: str) -> str:
+    if re.search(r"[?#]", value):
+        raise ValueError("must be a URL without '?' and '#'")
+    return _web_url(value).rstrip("/") + "/"
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("must be an IANA time zone such as America/Vancouver or UTC")
+    return value
+
+
+def _language(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
+        raise ValueError("must be a language tag such as en or en-CA (BCP 47)")
+    return value
+
+
+Slug = Annotated[str, AfterValidator(_slug)]
+WebUrl = Annotated[str, AfterValidator(_web_url)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+PositiveDuration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Language = Annotated[str, AfterValidator(_language)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Table(BaseModel):
+    """A table of the configuration file: frozen, and an unknown key is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Site(Table):
+    """The publication: who publishes, where the blog lives and where the feeds are served."""
+
+    title: Text
+    home: BaseUrl
+    public_url: BaseUrl
+    description: str = ""
+    language: Language = "en"
+    timezone: Zone = "UTC"
+    author: str = ""
+    image: WebUrl | None = None
+    items: Annotated[int, Field(ge=1, le=1000)] = 50
+    max_age: PositiveDuration = timedelta(minutes=5)
+    ids: Literal["mint", "keep"] = "mint"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+class Listing(Table):
+    """CSS selectors into a listing page. ``link`` and the rest are looked for within each ``item``.
+
+    ``date_format`` is a strptime format where the date is in no standard form; ``next`` finds the link to the next page.
+    """
+
+    item: Text
+    link: Text = "a[href]"
+    title: Text | None = None
+    date: Text | None = None
+    date_format: Text | None = None
+    summary: Text | None = None
+    next: Text | None = None
+
+
+class Fields(Table):
+    """JMESPath expressions into a JSON answer: ``posts`` finds the list, the others are applied to each element of it."""
+
+    posts: Text = "@"
+    id: Text | None = None
+    url: Text = "url"
+    title: Text = "title"
+    summary: Text | None = None
+    content: Text | None = None
+    published: Text | None = None
+    updated: Text | None = None
+    authors: Text | None = None
+    tags: Text | None = None
+    image: Text | None = None
+    next: Text | None = None
+
+
+class Page(Table):
+    """How a post's page is read beyond what its metadata say: a selector for tags, one for the main content."""
+
+    tags: Text | None = None
+    content: Text | None = None
+
+
+class Source(Table):
+    """A place where the blog publishes, and how often to look there.
+
+    ``path`` and ``permalink`` are for the kind ``folder``: the directory of Markdown files, and the pattern of their URLs
+    below ``url``. ``key`` is a Ghost Content API key. ``max_pages`` bounds how many documents one refresh reads.
+    """
+
+    id: Slug
+    kind: str = "feed"
+    url: WebUrl
+    include: tuple[Text, ...] = ()
+    exclude: tuple[Text, ...] = ()
+    every: PositiveDuration = timedelta(minutes=30)
+    every_min: PositiveDuration | None = None
+    every_max: PositiveDuration | None = None
+    allowance: PositiveDuration = timedelta(days=1)
+    timezone: Zone | None = None
+    enrich: bool = False
+    max_pages: Annotated[int, Field(ge=1, le=10_000)] = 50
+    listing: Listing | None = None
+    fields: Fields | None = None
+    page: Page = Page()
+    key: Text | None = None
+    path: Text | None = None
+    permalink: Text = "/:path/"
+
+
+class Topic(Table):
+    """What a subscriber can subscribe to, and the words that bring a post into it."""
+
+    slug: Slug
+    title: Text
+    description: str = ""
+    tags: tuple[Text, ...] = ()
+    title_terms: tuple[Text, ...] = ()
+    terms: tuple[Text, ...] = ()
+    needs: tuple[Text, ...] = ()
+    never: tuple[Text, ...] = ()

@@ -1,0 +1,260 @@
+"""Which of the owner's words a post holds, where, and whether that is enough."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feeds.classify import THRESHOLD, WEIGHTS, Classifier, topics_of
+from feeds.model import Evidence, Membership, Post, Topic
+from feeds.settings import bundled, load
+from tests.builders import a_post, a_topic
+
+
+def titled(title: str, **overrides: object) -> Post:
+    """A post that says nothing but its title."""
+    return a_post(**{"title": title, "summary": "", "content": "", "tags": ()} | overrides)
+
+
+def classify(post: Post, *topics: Topic, language: str = "en") -> tuple[Membership, ...]:
+    return Classifier(topics, language=language).classify(post)
+
+
+def evidence(post: Post, topic: Topic) -> tuple[Evidence, ...]:
+    (membership,) = classify(post, topic)
+    return membership.evidence
+
+
+@pytest.mark.parametrize(
+    ("term", "title"),
+    [
+        ("c++", "Modern C++ in practice"),
+        ("c++", "Why C++?"),
+        ("c++", "Templates (C++)"),
+        (".net", "Moving to .NET"),
+        (".net", "Moving to .NET."),
+        ("sync.Pool", "What sync.Pool costs"),
+        ("sync.Pool", "What `sync.Pool` costs"),
+        ("sync.Pool", "Recycling: sync.Pool."),
+        ("sync.Pool", "Recycling (with sync.Pool)."),
+        ("sync.Pool", "sync.Pool's second life"),
+        ("eBPF", "Tracing with eBPF"),
+        ("eBPF", "An eBPF-based firewall"),
+        ("ebpf", "EBPF SHOUTED"),
+        ("io_uring", "io_uring, two years on"),
+        ("io_uring", "An io_uring-based server"),
+        ("chan<-", "What chan<- means"),
+        ("std::atomic", "Fences in std::atomic"),
+        ("sync/atomic", "Inside sync/atomic"),
+        ("x86-64", "An x86-64 bootloader"),
+        ("goroutine*", "Goroutine leaks"),
+        ("goroutine*", "Goroutines"),
+        ("goroutine*", "goroutine-local storage"),
+        ("disassembl*", "Disassembling printf"),
+        ("goroutine", "Ten million goroutines"),
+        ("goroutines", "One goroutine"),
+        ("channel", "Channels considered"),
+        ("memory model", "Memory models of old"),
+        ("memory models", "The memory-model's price"),
+        ("happens-before", "What happens before what"),
+        ("leader election", "On leader\u00a0elections"),
+        ("内核", "深入Linux内核里的调度"),
+        ("内核", "内核"),
+        ("Überlauf", "Ein ÜBERLAUF im Stapel"),
+    ],
+)
+def test_a_word_is_found(term: str, title: str) -> None:
+    assert topics_of(classify(titled(title), a_topic(title_terms=(term,)))) == {"kernel"}
+
+
+@pytest.mark.parametrize(
+    ("term", "title"),
+    [
+        ("c++", "Modern C in practice"),
+        ("c", "Modern C++ in practice"),
+        ("c", "C# for the impatient"),
+        (".net", "Networks and the net"),
+        ("net", "Moving to .NET"),
+        ("sync.Pool", "A pool that is in sync"),
+        ("sync.Pool", "sync the pool"),
+        ("sync.Pool", "sync.Map"),
+        ("chan<-", "A chan of work"),
+        ("io_uring", "I/O during the night"),
+        ("goroutine*", "The go routine"),
+        ("go", "Google goes on"),
+        ("rust", "Trust and frustration"),
+        ("memory model", "Memory of a model"),
+        ("memory model", "A model of memory"),
+        ("内核", "内的核"),
+        ("select statement", "Select a good statement"),
+    ],
+)
+def test_another_word_is_not_taken_for_it(term: str, title: str) -> None:
+    assert classify(titled(title), a_topic(title_terms=(term,))) == ()
+
+
+@pytest.mark.parametrize(("rule", "field"), sorted(WEIGHTS))
+def test_a_word_weighs_what_its_rule_and_field_say(rule: str, field: str) -> None:
+    words = {
+        "tags": {"tags": ("raft",)},
+        "title": {"title": "Raft"},
+        "summary": {"summary": "<p>Raft</p>"},
+        "body": {"content": "Raft"},
+    }
+    sure = {"tags": ("certain",)} if rule == "tags" else {rule: ("raft",), "tags": ("certain",)}
+    topic = a_topic(**{**sure, rule: (*sure[rule], "raft")} if rule == "tags" else sure)
+    given_words = dict(words[field])
+    given_words["tags"] = ("certain", *given_words.get("tags", ()))
+    found = evidence(titled(given_words.pop("title", "Nothing"), **given_words), topic)
+    assert Evidence(rule, field, "raft", WEIGHTS[rule, field]) in found
+
+
+@pytest.mark.parametrize(
+    ("topic", "post", "member"),
+    [
+        ({"terms": ("raft",)}, {"title": "Raft"}, True),
+        ({"terms": ("raft",)}, {"summary": "<p>Raft</p>"}, False),
+        ({"terms": ("raft", "paxos")}, {"summary": "<p>Raft, not Paxos</p>"}, True),
+        ({"terms": ("raft", "paxos", "quorum")}, {"content": "<p>raft paxos quorum</p>"}, False),
+        ({"terms": ("raft", "paxos", "quorum", "lease")}, {"content": "<p>raft paxos quorum lease</p>"}, True),
+        ({"terms": ("raft",)}, {"content": "<p>raft raft raft raft raft raft</p>"}, False),
+        ({"title_terms": ("raft",)}, {"title": "Raft"}, True),
+        ({"title_terms": ("raft",)}, {"summary": "<p>Raft</p>"}, False),
+        ({"tags": ("raft",)}, {"tags": ("Raft",)}, True),
+        ({"tags": ("raft",)}, {"title": "Raft", "summary": "<p>raft</p>", "content": "<p>raft</p>"}, False),
+        ({}, {"title": "Anything"}, False),
+    ],
+)
+def test_enough_evidence_makes_a_member(topic: dict[str, object], post: dict[str, object], *, member: bool) -> None:
+    assert bool(classify(titled("Nothing", **post) if "title" not in post else titled(**post), a_topic(**topic))) is member
+
+
+def test_a_word_counts_once_where_it_weighs_most() -> None:
+    post = titled("Raft", summary="<p>Raft</p>", content="<p>raft raft</p>")
+    (membership,) = classify(post, a_topic(terms=("raft",)))
+    assert membership == Membership("kernel", 2.0, (Evidence("terms", "title", "raft", 2.0),))
+
+
+def test_a_long_body_counts_up_to_a_ceiling() -> None:
+    terms = tuple(f"term{n}" for n in range(20))
+    (membership,) = classify(titled("Nothing", content=" ".join(terms)), a_topic(terms=terms))
+    assert membership.score == THRESHOLD
+    assert len(membership.evidence) == 20
+
+
+def test_evidence_says_which_words_of_the_owner_matched_where_heaviest_first() -> None:
+    post = titled("Goroutines and channels", tags=("Go concurrency",), content="<p>Use a mutex.</p>")
+    topic = a_topic(tags=("go concurrency",), title_terms=("goroutine*",), terms=("channel", "mutex"))
+    assert evidence(post, topic) == (
+        Evidence("tags", "tags", "go concurrency", 4.0),
+        Evidence("title_terms", "title", "goroutine*", 3.0),
+        Evidence("terms", "title", "channel", 2.0),
+        Evidence("terms", "body", "mutex", 0.5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("tag", "member"),
+    [("Runtime", True), ("runtimes", True), ("RUNTIME", True), ("Runtime & Networks", False), ("Go runtime", False)],
+)
+def test_a_tag_is_matched_as_a_whole(tag: str, *, member: bool) -> None:
+    assert bool(classify(titled("Nothing", tags=(tag,)), a_topic(tags=("runtime",)))) is member
+
+
+@pytest.mark.parametrize(
+    "where", [{"tags": ("Golang tips",)}, {"title": "Leaks in Go"}, {"summary": "<p>In Go</p>"}, {"content": "<p>In Go</p>"}]
+)
+def test_what_a_topic_needs_may_be_anywhere(where: dict[str, object]) -> None:
+    topic = a_topic(title_terms=("leak",), needs=("go", "golang"))
+    assert topics_of(classify(titled(**{"title": "A leak"} | where), topic)) == {"kernel"}
+
+
+def test_without_what_a_topic_needs_nothing_is_enough() -> None:
+    assert classify(titled("Leaks in Rust", tags=("leak",)), a_topic(tags=("leak",), title_terms=("leak",), needs=("go",))) == ()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"tags": ("our go-to-market",)},
+        {"title": "Go to market"},
+        {"summary": "<p>A go-to-market plan</p>"},
+        {"content": "go-to-market"},
+    ],
+)
+def test_what_a_topic_never_holds_keeps_a_post_out(where: dict[str, object]) -> None:
+    sure = {"title": "Goroutines", "tags": ("goroutines",)}
+    post = titled(**sure | where | {"tags": (*sure["tags"], *where.get("tags", ()))})
+    assert classify(post, a_topic(tags=("goroutines",), never=("go-to-market",))) == ()
+
+
+def test_needs_and_never_weigh_nothing_themselves() -> None:
+    assert classify(titled("Go"), a_topic(needs=("go",))) == ()
+
+
+def test_an_empty_post_belongs_nowhere() -> None:
+    assert classify(titled(""), a_topic(tags=("a",), title_terms=("b",), terms=("c",))) == ()
+
+
+def test_a_rule_of_punctuation_alone_matches_nothing() -> None:
+    assert classify(titled("What? (…) !"), a_topic(title_terms=("?", "…", "( )"))) == ()
+
+
+def test_markup_and_scripts_are_no_words() -> None:
+    post = titled("Nothing", summary='<p class="raft">x</p><script>raft</script>', content="<style>.raft{}</style>")
+    assert classify(post, a_topic(title_terms=("raft",), terms=("raft",), needs=())) == ()
+
+
+def test_memberships_come_in_the_order_of_the_configuration() -> None:
+    topics = [a_topic(slug=slug, title_terms=("raft",)) for slug in ("zebra", "ant", "mole")]
+    assert [membership.topic for membership in classify(titled("Raft"), *topics)] == ["zebra", "ant", "mole"]
+
+
+def test_a_topic_decides_for_itself() -> None:
+    topics = (a_topic(slug="a", title_terms=("raft",), never=("paxos",)), a_topic(slug="b", title_terms=("paxos",)))
+    assert topics_of(classify(titled("Raft and Paxos"), *topics)) == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("language", "term", "title"),
+    [("de", "Speicher", "Speichers Ende"), ("fr", "canal", "Canaux et canal"), ("ja", "内核", "内核の話"), ("xx", "raft", "Raft")],
+)
+def test_endings_are_those_of_the_posts_language(language: str, term: str, title: str) -> None:
+    assert topics_of(classify(titled(title, language=language), a_topic(title_terms=(term,)))) == {"kernel"}
+
+
+def test_the_language_of_the_site_is_that_of_a_post_which_names_none() -> None:
+    german = titled("Laufzeiten messen")
+    assert classify(german, a_topic(title_terms=("Laufzeit",)), language="de-CH")
+
+
+@given(st.text(), st.text(), st.lists(st.text(), max_size=3))
+def test_classification_is_deterministic_and_never_fails(title: str, content: str, tags: list[str]) -> None:
+    topics = (a_topic(tags=("go",), terms=("a", "b*", "c++"), needs=(".net", "a")), a_topic(slug="b", title_terms=("内核", "x.y")))
+    post = titled(title, content=content, tags=tuple(tags))
+    assert classify(post, *topics) == classify(post, *topics) == Classifier(topics, language="en").classify(post)
+
+
+@given(st.text(st.characters(codec="utf-8")).filter(str.strip))
+def test_whatever_the_owner_writes_as_a_word_compiles(term: str) -> None:
+    classify(titled("Anything at all"), a_topic(title_terms=(term, "anything")))
+
+
+@pytest.mark.parametrize(
+    ("title", "topics"),
+    [
+        ("Goroutine leaks and how to find them", {"go-concurrency"}),
+        ("Raft leader election, step by step", {"distributed-systems"}),
+        ("io_uring and the page cache", {"kernel-internals"}),
+        ("Go's garbage collector under pressure", {"runtime"}),
+        ("Happens-before, explained by litmus tests", {"memory-models"}),
+        ("Tracing TCP with eBPF and bpftrace", {"ebpf"}),
+        ("Disassembling a Go binary with objdump", {"assembly"}),
+        ("Our go-to-market plan", set()),
+        ("A walk in the woods", set()),
+    ],
+)
+def test_the_bundled_topics_know_their_posts(title: str, topics: set[str]) -> None:
+    settings = load(bundled() / "topicfeeds.toml", environ={})
+    assert topics_of(Classifier(settings.topics, language="en").classify(titled(title))) == topics

@@ -1,0 +1,323 @@
+"""What subscribers get, to the byte: ``tests/golden/<format>/<case>`` holds it, ``REWRITE_GOLDEN=1`` rewrites it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+from selectolax.lexbor import LexborHTMLParser
+
+from feeds.formats import FORMATS, pages
+from feeds.model import Document, Draft, Enclosure, Feed, Person, Post
+from feeds.sources import parse
+from feeds.text import one_line, sanitise, xml_safe
+from tests.builders import a_feed, a_post, a_site, a_source, at
+
+GOLDEN = Path(__file__).parent / "golden"
+ATOM = {"a": "http://www.w3.org/2005/Atom"}
+DC = "{http://purl.org/dc/elements/1.1/}"
+CONTENT = "{http://purl.org/rss/1.0/modules/content/}"
+
+NASTY = (
+    "chan<- T & <select>",
+    "AT&amp;T",
+    "]]> and <![CDATA[",
+    "<script>alert(1)</script>",
+    "\"quotes\" & 'apostrophes'",
+    "内核 🐧 naïve",
+)
+
+
+def numbered(**overrides: object) -> Post:
+    """A post whose id and URL follow its number ``n``."""
+    n = overrides.pop("n")
+    return a_post(**{"id": f"tag:blog.example,2026-03-10:blog/{n}", "url": f"https://blog.example/blog/{n}/"} | overrides)
+
+
+CASES: dict[str, Feed] = {
+    "empty": a_feed(),
+    "ordinary": a_feed(
+        numbered(
+            n=2, title="Seqlocks", published=at("2026-03-04 05:06:07"), updated=at("2026-03-06"), tags=("kernel", "memory models")
+        ),
+        numbered(n=1, title="Page faults", published=at("2026-03-01")),
+    ),
+    "nasty-titles": a_feed(
+        *(numbered(n=n, title=title) for n, title in enumerate(NASTY)), title="Locks <& co> — Blog", description="<b> & co."
+    ),
+    "enclosures": a_feed(
+        numbered(
+            n=1,
+            enclosures=(
+                Enclosure("https://cdn.example/1.mp3?a=1&b=2", "audio/mpeg", 12345),
+                Enclosure("https://cdn.example/1.ogg", "audio/ogg"),
+            ),
+        )
+    ),
+    "no-content": a_feed(numbered(n=1, content=""), numbered(n=2, content="", summary="", tags=(), authors=())),
+    "many-authors": a_feed(
+        numbered(
+            n=1, authors=(Person("Ann", "ann@blog.example", "https://ann.example/"), Person("Ben", "at home"), Person("Cleo & Co"))
+        ),
+        site=a_site(author="The Editors"),
+    ),
+    "image": a_feed(numbered(n=1), site=a_site(image="https://blog.example/logo.png", language="en-CA", description="A blog.")),
+}
+
+
+def drafts_of(body: bytes, url: str) -> tuple[Draft, ...]:
+    return parse(a_source(), Document(url, body), zone=UTC).drafts
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_feed_is_written_to_the_byte_as_before(suffix: str, case: str) -> None:
+    file = GOLDEN / suffix / f"{case}.xml"
+    written = FORMATS[suffix].render(CASES[case])
+    if os.environ.get("REWRITE_GOLDEN"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(written)
+    assert written == file.read_bytes()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_page_is_written_to_the_byte_as_before(case: str) -> None:
+    file = GOLDEN / "page" / f"{case}.html"
+    written = pages.topic_page(CASES[case])
+    if os.environ.get("REWRITE_GOLDEN"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(written)
+    assert written == file.read_bytes()
+
+
+def test_every_golden_file_belongs_to_a_case() -> None:
+    for folder, ending in (*((suffix, ".xml") for suffix in FORMATS), ("page", ".html")):
+        assert {file.name for file in (GOLDEN / folder).iterdir()} == {case + ending for case in CASES}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_feed_names_itself_and_the_page_of_its_topic(suffix: str) -> None:
+    root = etree.fromstring(FORMATS[suffix].render(CASES["ordinary"]))
+    own = root.xpath("//a:link[@rel='self']/@href", namespaces=ATOM)
+    assert own == [f"https://feeds.example/feeds/kernel.{suffix}"]
+    if suffix == "rss":
+        assert root.findtext("channel/link") == "https://feeds.example/topics/kernel/"
+    else:
+        assert root.xpath("a:link[@rel='alternate']/@href", namespaces=ATOM) == ["https://feeds.example/topics/kernel/"]
+
+
+def test_the_guid_of_an_item_is_no_address() -> None:
+    guids = etree.fromstring(FORMATS["rss"].render(CASES["ordinary"])).findall("channel/item/guid")
+    assert [(guid.text, guid.get("isPermaLink")) for guid in guids] == [(post.id, "false") for post in CASES["ordinary"].posts]
+
+
+def test_the_authors_of_an_item_are_dublin_cores_creators() -> None:
+    item = etree.fromstring(FORMATS["rss"].render(CASES["many-authors"])).find("channel/item")
+    assert [element.text for element in item.findall(f"{DC}creator")] == ["Ann", "Ben", "Cleo & Co"]
+    assert item.find("author") is None
+
+
+def test_an_entry_has_every_author_and_address_that_can_be_one() -> None:
+    entry = etree.fromstring(FORMATS["atom"].render(CASES["many-authors"])).find("a:entry", ATOM)
+    people = [{child.tag.partition("}")[2]: child.text for child in author} for author in entry.findall("a:author", ATOM)]
+    assert people == [
+        {"name": "Ann", "email": "ann@blog.example", "uri": "https://ann.example/"},
+        {"name": "Ben"},
+        {"name": "Cleo & Co"},
+    ]
+
+
+def test_the_feed_of_a_site_without_an_author_is_by_the_site() -> None:
+    root = etree.fromstring(FORMATS["atom"].render(CASES["ordinary"]))
+    assert root.findtext("a:author/a:name", namespaces=ATOM) == "Blog"
+
+
+def test_an_item_has_one_enclosure_and_an_entry_has_all() -> None:
+    feed = CASES["enclosures"]
+    item = etree.fromstring(FORMATS["rss"].render(feed)).find("channel/item")
+    assert [dict(e.attrib) for e in item.findall("enclosure")] == [
+        {"url": "https://cdn.example/1.mp3?a=1&b=2", "length": "12345", "type": "audio/mpeg"}
+    ]
+    entry = etree.fromstring(FORMATS["atom"].render(feed)).find("a:entry", ATOM)
+    assert [dict(e.attrib) for e in entry.findall("a:link[@rel='enclosure']", ATOM)] == [
+        {"rel": "enclosure", "href": "https://cdn.example/1.mp3?a=1&b=2", "type": "audio/mpeg", "length": "12345"},
+        {"rel": "enclosure", "href": "https://cdn.example/1.ogg", "type": "audio/ogg"},
+    ]
+
+
+def test_an_item_has_its_summary_as_description_and_its_text_as_content() -> None:
+    item = etree.fromstring(FORMATS["rss"].render(CASES["ordinary"])).find("channel/item")
+    assert item.findtext("description") == "<p>Readers never wait.</p>"
+    assert item.findtext(f"{CONTENT}encoded") == "<p>An even number means quiet.</p>"
+
+
+@pytest.mark.parametrize("title", NASTY)
+def test_a_title_of_an_item_is_spelt_so_that_readers_that_decode_twice_show_it(title: str) -> None:
+    body = FORMATS["rss"].render(a_feed(a_post(title=title)))
+    item = etree.fromstring(body).find("channel/item")
+    assert (item.findtext("title"), item.findtext(f"{DC}title")) == (title, title)
+    written = body.split(b"<item>")[1].split(b"<title>")[1].split(b"</title>")[0]
+    assert not [reference for reference in (b"&lt;", b"&gt;", b"&amp;") if reference in written]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("case", CASES)
+def test_the_posts_come_in_the_order_of_the_feed(suffix: str, case: str) -> None:
+    drafts = drafts_of(FORMATS[suffix].render(CASES[case]), f"https://feeds.example/feeds/kernel.{suffix}")
+    assert [draft.guid for draft in drafts] == [post.id for post in CASES[case].posts]
+
+
+def test_the_updated_of_a_feed_is_that_of_its_value() -> None:
+    feed = a_feed(a_post(), updated=at("2026-03-07 08:09:10"))
+    assert etree.fromstring(FORMATS["atom"].render(feed)).findtext("a:updated", namespaces=ATOM) == "2026-03-07T08:09:10+00:00"
+    assert etree.fromstring(FORMATS["rss"].render(feed)).findtext("channel/lastBuildDate") == "Sat, 07 Mar 2026 08:09:10 +0000"
+
+
+# -- laws over any post that intake could make --------------------------------------------------------------------------
+
+lines = st.text(st.characters(), max_size=40).map(one_line)
+html = st.text(st.characters(), max_size=60).map(lambda text: sanitise(text, "https://blog.example/")).map(xml_safe)
+moments = st.integers(0, 2_000_000_000).map(lambda seconds: datetime(1990, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
+
+
+@st.composite
+def posts(draw: st.DrawFn) -> Post:
+    published = draw(moments)
+    return a_post(
+        title=draw(lines.filter(bool)),
+        summary=draw(html),
+        content=draw(html),
+        authors=tuple(Person(name) for name in draw(st.lists(lines.filter(bool), max_size=3, unique=True))),
+        tags=tuple(draw(st.lists(lines.filter(bool), max_size=3, unique=True))),
+        published=published,
+        updated=published + timedelta(seconds=draw(st.integers(0, 10**6))),
+    )
+
+
+def renumbered(drawn: list[Post]) -> Feed:
+    return a_feed(
+        *(replace(p, id=f"tag:blog.example,2026:{n}", url=f"https://blog.example/{n}/?a=1&b=2") for n, p in enumerate(drawn))
+    )
+
+
+@given(st.lists(posts(), max_size=3))
+def test_rendering_twice_gives_equal_bytes(drawn: list[Post]) -> None:
+    feed = renumbered(drawn)
+    for form in FORMATS.values():
+        assert form.render(feed) == form.render(feed)
+    assert pages.topic_page(feed) == pages.topic_page(feed)
+
+
+@given(st.lists(posts(), max_size=3))
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_what_was_written_reads_as_it_was(suffix: str, drawn: list[Post]) -> None:
+    feed = renumbered(drawn)
+    root = etree.fromstring(FORMATS[suffix].render(feed))
+    if suffix == "rss":
+        items = root.findall("channel/item")
+        read = [
+            (i.findtext("guid"), i.findtext("title"), i.findtext("link"), [c.text for c in i.findall("category")]) for i in items
+        ]
+    else:
+        read = [
+            (
+                e.findtext("a:id", namespaces=ATOM),
+                e.findtext("a:title", namespaces=ATOM),
+                e.find("a:link", ATOM).get("href"),
+                [c.get("term") for c in e.findall("a:category", ATOM)],
+            )
+            for e in root.findall("a:entry", ATOM)
+        ]
+    assert read == [(post.id, post.title, post.url, list(post.tags)) for post in feed.posts]
+
+
+@given(st.lists(posts(), max_size=3))
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_our_own_reader_finds_the_same_posts(suffix: str, drawn: list[Post]) -> None:
+    feed = renumbered(drawn)
+    drafts = drafts_of(FORMATS[suffix].render(feed), f"https://feeds.example/feeds/kernel.{suffix}")
+    assert [(d.guid, d.url, d.published) for d in drafts] == [(p.id, p.url, p.published) for p in feed.posts]
+    if suffix == "atom":
+        assert [d.updated for d in drafts] == [p.updated for p in feed.posts]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize(
+    "title", ["Seqlocks", "chan<- T & <select>", "a < b && c > d", "内核 🐧 naïve", "\"quotes\" & 'apostrophes'", "C++"]
+)
+def test_our_own_reader_finds_the_same_titles_and_tags(title: str, suffix: str) -> None:
+    feed = a_feed(a_post(title=title, tags=("R&D", "c++", "内核")))
+    (draft,) = drafts_of(FORMATS[suffix].render(feed), f"https://feeds.example/feeds/kernel.{suffix}")
+    assert (draft.title, draft.tags) == (title, ("R&D", "c++", "内核"))
+
+
+@pytest.mark.parametrize("title", NASTY)
+def test_our_own_reader_finds_any_title_of_an_atom_feed(title: str) -> None:
+    (draft,) = drafts_of(FORMATS["atom"].render(a_feed(a_post(title=title))), "https://feeds.example/feeds/kernel.atom")
+    assert draft.title == title
+
+
+# -- pages --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("title", NASTY)
+def test_a_page_shows_titles_as_they_are(title: str) -> None:
+    tree = LexborHTMLParser(pages.topic_page(a_feed(a_post(title=title, authors=(Person(title),)), title=title, description=title)))
+    link = tree.css_first("main h2 a")
+    assert (link.text(), link.attributes["href"]) == (title, "https://blog.example/blog/seqlocks/")
+    assert tree.css_first("h1").text() == tree.css_first("title").text() == tree.css_first(".lead").text() == title
+    assert not tree.css("script")
+
+
+def test_a_page_offers_every_format_for_discovery_and_for_copying() -> None:
+    tree = LexborHTMLParser(pages.topic_page(CASES["ordinary"]))
+    offered = {(link.attributes["type"], link.attributes["href"]) for link in tree.css("link[rel=alternate]")}
+    assert offered == {(form.media_type, f"https://feeds.example/feeds/kernel.{suffix}") for suffix, form in FORMATS.items()}
+    assert {code.text() for code in tree.css(".subscribe code")} == set(CASES["ordinary"].urls.values())
+
+
+def test_a_page_dates_posts_where_the_blog_lives() -> None:
+    site = a_site(timezone="America/Vancouver")
+    tree = LexborHTMLParser(pages.topic_page(a_feed(a_post(published=at("2026-03-04 05:06:07")), site=site)))
+    time = tree.css_first("time")
+    assert (time.text(), time.attributes["datetime"]) == ("2026-03-03", "2026-03-04T05:06:07+00:00")
+
+
+def entries() -> list[pages.Entry]:
+    feeds = {suffix: f"https://feeds.example/feeds/all.{suffix}" for suffix in FORMATS}
+    return [
+        pages.Entry("all", "All & everything", "<b>", "https://feeds.example/topics/all/", feeds, 1, at("2026-03-04")),
+        pages.Entry("go", "Go", "", "https://feeds.example/topics/go/", {}, 0, None),
+    ]
+
+
+def test_the_directory_lists_every_topic_and_offers_the_feed_of_all() -> None:
+    tree = LexborHTMLParser(pages.index_page(a_site(), entries()))
+    assert [(a.text(), a.attributes["href"]) for a in tree.css("h2 a")] == [
+        ("All & everything", "https://feeds.example/topics/all/"),
+        ("Go", "https://feeds.example/topics/go/"),
+    ]
+    assert {link.attributes["href"] for link in tree.css("link[rel=alternate]")} == set(entries()[0].feeds.values())
+    assert [p.text() for p in tree.css("main .meta")] == ["1 post, newest 2026-03-04", "0 posts"]
+
+
+def test_the_directory_for_programs_says_the_same() -> None:
+    document = json.loads(pages.topics_json(a_site(), entries()))
+    assert document["site"] == {"title": "Blog", "home": "https://blog.example/"}
+    assert document["topics"][0] == {
+        "slug": "all",
+        "title": "All & everything",
+        "description": "<b>",
+        "page": "https://feeds.example/topics/all/",
+        "feeds": dict(entries()[0].feeds),
+        "posts": 1,
+        "newest": "2026-03-04T00:00:00+00:00",
+    }
+    assert document["topics"][1]["newest"] is None

@@ -1,0 +1,65 @@
+"""The rules of the house, so that nobody has to remember them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from feeds.model import Site, Source, Topic
+from feeds.settings import Fetching, Serving, Settings
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "feeds").rglob("*.py"))
+LONGEST = 300
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+"""What Markdown sets as code."""
+
+pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TABLES = {"site": Site, "sources": Source, "topics": Topic, "fetch": Fetching, "serve": Serving}
+KEYS = [*(f"{table}.{key}" for table, model in TABLES.items() for key in model.model_fields), *Settings.model_fields]
+
+
+def test_imports_go_in_the_directions_of_the_house() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--config", str(ROOT / "pyproject.toml"), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_module_that_the_contract_names_exists() -> None:
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = {
+        name.strip() for c in linter["contracts"] if c["type"] == "layers" for layer in c["layers"] for name in layer.split("|")
+    }
+    there = {f"feeds.{path.stem}" for path in (ROOT / "feeds").glob("*.py")} - {"feeds.__init__"}
+    there |= {f"feeds.{path.parent.name}" for path in (ROOT / "feeds").glob("*/__init__.py")}
+    assert layers <= there, "the contract names a module that is no more"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_knows(module: Path) -> None:
+    assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_can_be_read_at_one_sitting(module: Path) -> None:
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("name", ["model", "text", "identity", "intake", "classify", "representation", "schedule", "gate"])
+def test_a_pure_module_reads_no_clock_and_opens_nothing(name: str) -> None:
+    source = (ROOT / "feeds" / f"{name}.py").read_text(encoding="utf-8")
+    called = {ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)}
+    assert not {call for call in called if re.search(r"(^|\.)(now|utcnow|today|open|urlopen|read_text|getenv|sleep|random)$", call)}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_setting_is_documented(key: str) -> None:
+    name = re.escape(key.rpartition(".")[2])
+    code = "\n".join(part for page in pages for part in CODE.findall(page.read_text(encoding="utf-8")))
+    assert re.search(rf"(?<![\w-]){name}(?![\w-])", code), f"{key} is in neither README.md nor docs/"

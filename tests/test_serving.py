@@ -1,0 +1,337 @@
+"""The HTTP contract, one suite over every way to run the application; they must answer alike, to the byte."""
+
+import gzip
+import json
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from urllib.parse import unquote
+
+import pytest
+from lxml import etree
+
+from app import create_app
+from feeds.settings import load
+from tests.conftest import COMMAND, ROOT, ask, find_port, open_pipeline, running, running_origin, write_config
+from tests.fakes import BLOG, NOW, Item, Time, rss
+
+STACKS = ("wrapped", "bare", "gunicorn", "granian")
+CACHING = "max-age=300, stale-while-revalidate=3600, stale-if-error=604800"
+RESOURCES = {
+    "/": "text/html; charset=utf-8",
+    "/topics/all/": "text/html; charset=utf-8",
+    "/topics/go-concurrency/": "text/html; charset=utf-8",
+    "/feeds/all.atom": "application/atom+xml; charset=utf-8",
+    "/feeds/go-concurrency.atom": "application/atom+xml; charset=utf-8",
+    "/feeds/go-concurrency.rss": "application/rss+xml; charset=utf-8",
+    "/api/topics.json": "application/json",
+}
+FEEDS = [path for path in RESOURCES if path.startswith("/feeds/")]
+ATOM = "/feeds/go-concurrency.atom"
+
+
+class Stack:
+    """A way to run the application: ``stack("GET", path, accept_encoding="gzip")`` gives status, headers and body."""
+
+    def __init__(self, send):
+        self._send = send
+
+    def __call__(self, method, target, **headers):
+        status, answered, body = self._send(method, target, headers)
+        if "allow" in answered:
+            answered["allow"] = ", ".join(sorted(answered["allow"].replace(" ", "").split(",")))  # a set, in any order
+        dull = ("date", "server", "connection", "keep-alive", "transfer-encoding")
+        return status, {name: value for name, value in answered.items() if name not in dull}, body
+
+    def get(self, target, **headers):
+        return self("GET", target, **headers)
+
+
+@contextmanager
+def open_stack(name, config, folder):
+    if name in ("wrapped", "bare"):
+        yield Stack(in_process(create_app(load(config, environ={})), wrapped=name == "wrapped"))
+        return
+    port = find_port()
+    gunicorn = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "app:create_app()",
+        "--chdir",
+        str(ROOT),
+        "-b",
+        f"127.0.0.1:{port}",
+        "--threads=4",
+    ]
+    command = gunicorn if name == "gunicorn" else [*COMMAND, "web"]
+    with running(command, folder, port=port, TOPICFEEDS_CONFIG=str(config), TOPICFEEDS_SERVE__PORT=str(port)) as process:
+        process.answers()
+        yield Stack(lambda method, target, headers: ask(port, target, method=method, **headers))
+
+
+def in_process(app, *, wrapped):
+    if not wrapped:
+        app.wsgi_app = app.wsgi_app._application
+    client = app.test_client()
+
+    def send(method, target, headers):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        path, _, query = target.partition("?")
+        exactly = {"PATH_INFO": unquote(path, "latin-1"), "QUERY_STRING": query}  # the client would tidy the path up
+        response = client.open(method=method, headers=named, environ_overrides=exactly)
+        return response.status_code, {name.lower(): value for name, value in response.headers.items()}, response.get_data()
+
+    return send
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """The configuration of a service that has published a blog."""
+    folder = tmp_path_factory.mktemp("published")
+    with running_origin() as origin:
+        posts = [Item(f"/blog/{n}/", f"Raft {n}", "A quorum of nodes. " * 20, NOW - timedelta(days=9 + n)) for n in range(9)]
+        origin.put("/index.xml", rss("https://blog.example", *BLOG, *posts))
+        config = write_config(folder, origin.url)
+        pipeline = open_pipeline(load(config, environ={}), Time())
+        pipeline.refresh("blog")
+        pipeline.store.close()
+    return config
+
+
+@pytest.fixture(scope="module")
+def stacks(published):
+    """Every stack over the same publications, started when first asked for."""
+    with ExitStack() as running_stacks:
+        started = {}
+
+        def stack(name):
+            if name not in started:
+                started[name] = running_stacks.enter_context(open_stack(name, published, published.parent))
+            return started[name]
+
+        yield stack
+
+
+@pytest.fixture(params=STACKS)
+def stack(request, stacks):
+    return stacks(request.param)
+
+
+# -- 200 ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", RESOURCES)
+def test_a_resource_and_its_headers(stack, path):
+    status, headers, body = stack.get(path)
+    assert status == 200
+    assert headers["content-type"] == RESOURCES[path]
+    assert headers["content-length"] == str(len(body))
+    assert headers["vary"] == "Accept-Encoding"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == CACHING
+    assert headers["etag"].strip('"').isalnum()
+    assert headers["last-modified"].endswith(" GMT")
+    assert "content-encoding" not in headers
+    assert "set-cookie" not in headers
+
+
+@pytest.mark.parametrize("path", FEEDS)
+def test_a_feed_names_its_own_address_and_is_open_to_scripts(stack, path):
+    headers = stack.get(path, host="evil.example")[1]
+    assert headers["link"] == f'<https://feeds.example{path}>; rel="self"'
+    assert headers["access-control-allow-origin"] == "*"
+
+
+def test_the_host_header_decides_nothing(stack):
+    for path in RESOURCES:
+        assert stack.get(path, host="evil.example") == stack.get(path)
+
+
+def test_what_is_served_can_be_read(stack):
+    assert etree.fromstring(stack.get(ATOM)[2]).findtext("{*}entry/{*}title") == "chan<- T & <select>"
+    assert etree.fromstring(stack.get("/feeds/go-concurrency.rss")[2]).findtext("channel/item/title") == "chan<- T & <select>"
+    topics = json.loads(stack.get("/api/topics.json")[2])["topics"]
+    assert [topic["slug"] for topic in topics] == ["all", "go-concurrency", "distributed-systems"]
+    assert topics[1]["feeds"]["atom"] == f"https://feeds.example{ATOM}"
+    assert f"https://feeds.example{ATOM}" in stack.get("/")[2].decode()
+
+
+# -- content codings ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "accepted", ["gzip", "gzip, deflate, br", "x-gzip", "*", "GZIP", "gzip;q=0.5", "identity;q=0.1, gzip;q=0.2", "br, *;q=0.1"]
+)
+def test_gzip_for_those_who_take_it(stack, accepted):
+    _, headers, body = stack.get(ATOM, accept_encoding=accepted)
+    assert headers["content-encoding"] == "gzip"
+    assert headers["content-length"] == str(len(body))
+    assert gzip.decompress(body) == stack.get(ATOM)[2]
+
+
+@pytest.mark.parametrize(
+    "accepted", ["", "identity", "br", "gzip;q=0", "gzip;q=0, *", "*;q=0", "identity, gzip;q=0.5", "nonsense;;;q=,"]
+)
+def test_plain_for_those_who_do_not(stack, accepted):
+    status, headers, body = stack.get(ATOM, accept_encoding=accepted)
+    assert (status, body) == (200, stack.get(ATOM)[2])
+    assert "content-encoding" not in headers
+
+
+def test_every_coding_has_a_strong_tag_of_its_own(stack):
+    tags = {stack.get(ATOM, accept_encoding=coding)[1]["etag"] for coding in ("gzip", "identity")}
+    assert len(tags) == 2
+    assert all(tag.startswith('"') and tag.endswith('"') for tag in tags)
+
+
+# -- conditional requests ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+@pytest.mark.parametrize(
+    "form", ["{}", "W/{}", '"other", {}', "{},{}", "*", " {} ", "{raw}", '"{raw}-gzip"', '"{raw};gzip"', 'W/"{raw}-br"']
+)
+def test_what_the_client_holds_is_current(stack, form, coding):
+    tag = stack.get(ATOM, accept_encoding=coding)[1]["etag"]
+    raw = tag.strip('"').removesuffix("-gzip")
+    assert_not_modified(stack, accept_encoding=coding, if_none_match=form.format(tag, tag, raw=raw))
+
+
+@pytest.mark.parametrize("form", ['"other"', 'W/"other"', '""', "", '"x-gzip"'])
+def test_what_the_client_holds_is_old(stack, form):
+    assert stack.get(ATOM, if_none_match=form)[0] == 200
+
+
+def test_if_modified_since(stack):
+    moment = stack.get(ATOM)[1]["last-modified"]
+    assert_not_modified(stack, if_modified_since=moment)
+    assert_not_modified(stack, if_modified_since="Fri, 31 Dec 2100 23:59:59 GMT")
+    for older in ("Sat, 01 Jan 2000 00:00:00 GMT", "yesterday", ""):
+        assert stack.get(ATOM, if_modified_since=older)[0] == 200
+
+
+def test_if_none_match_wins(stack):
+    tag, moment = (stack.get(ATOM)[1][name] for name in ("etag", "last-modified"))
+    assert stack.get(ATOM, if_none_match='"other"', if_modified_since=moment)[0] == 200
+    assert_not_modified(stack, if_none_match=tag, if_modified_since="Sat, 01 Jan 2000 00:00:00 GMT")
+
+
+def assert_not_modified(stack, **headers):
+    """A 304 without body, with the headers that its 200 would have had (RFC 9110 §15.4.5), for GET and HEAD."""
+    _, ok, _ = stack.get(ATOM, **{name: value for name, value in headers.items() if name == "accept_encoding"})
+    for method in ("GET", "HEAD"):
+        status, answered, body = stack(method, ATOM, **headers)
+        assert (status, body) == (304, b"")
+        kept = {
+            name: ok[name] for name in ("etag", "last-modified", "cache-control", "vary", "link", "access-control-allow-origin")
+        }
+        assert answered == kept
+
+
+# -- methods and paths -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+@pytest.mark.parametrize("path", [*RESOURCES, "/feeds/none.atom", "/livez", "/readyz"])
+def test_head_is_get_without_the_body(stack, path, coding):
+    status, headers, body = stack.get(path, accept_encoding=coding)
+    assert stack("HEAD", path, accept_encoding=coding) == (status, headers, b"")
+    assert body
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/", ATOM, "/topics/all/", "/api/topics.json", "/health"])
+def test_other_methods_are_not_allowed(stack, method, path):
+    status, headers, _ = stack(method, path, content_length="0")
+    assert status == 405
+    assert {"GET", "HEAD"} <= set(headers["allow"].split(", "))
+    assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/feeds/none.atom", "/feeds/all.xml", "/feeds/all", "/feeds/", "/feeds/.atom", "/topics/none/", "/nothing", "/favicon.ico",
+        "/feeds//all.atom", "/feeds/all.atom/", "/feeds/ALL.atom", "/feeds/../feeds/all.atom", "/feeds/all.atom%00",
+        "/feeds/%2e%2e%2fall.atom", "/feeds/all%2Eatom%20", "/feeds/%ff%fe.atom", "/%0d%0aX-Evil:%201",
+        "/feeds/" + "a" * 3000 + ".atom",
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_a_404_that_nobody_stores(stack, path):
+    status, headers, body = stack.get(path)
+    assert status == 404
+    assert headers["cache-control"] == "no-store"
+    assert headers["content-type"] == "text/plain; charset=utf-8"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert len(body.splitlines()) == 1
+    assert not {"x-evil", "etag", "last-modified"} & set(headers)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"{ATOM}?utm_source=x",
+        f"{ATOM}?",
+        f"/{ATOM}",
+        "/feeds/go%2Dconcurrency.atom",
+        "/feeds/go-concurrency%2Eatom",
+        "/%66eeds/go-concurrency.atom",
+    ],
+)
+def test_other_spellings_of_the_same_address(stack, target):
+    assert stack.get(target) == stack.get(ATOM)
+
+
+def test_a_page_without_its_slash_leads_to_the_page(stack):
+    status, headers, _ = stack.get("/topics/all")
+    assert status in (301, 308)
+    assert headers["location"].endswith("/topics/all/")
+    assert "evil.example" not in stack.get("/topics/all", host="evil.example")[1]["location"]
+
+
+# -- alike -------------------------------------------------------------------------------------------------------------
+
+REQUESTS = [
+    ("GET", path, headers)
+    for path in [*RESOURCES, "/livez", "/readyz", "/feeds/none.atom", "/topics/none/", "/x", "//feeds/all.atom", "/feeds/all.xml"]
+    for headers in ({}, {"accept_encoding": "gzip"}, {"if_none_match": "*"}, {"if_none_match": '"x"'}, {"range": "bytes=0-9"})
+] + [(method, path, {}) for method in ("HEAD", "POST", "OPTIONS", "DELETE") for path in [ATOM, "/", "/x", "/livez"]]
+
+
+@pytest.mark.parametrize("name", STACKS[1:])
+def test_every_stack_gives_the_same_answers(stacks, name):
+    for method, target, headers in REQUESTS:
+        expected = stacks("wrapped")(method, target, **headers)
+        assert stacks(name)(method, target, **headers) == expected, (method, target, headers)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_before_anything_is_published(name, tmp_path):
+    config = write_config(tmp_path, "http://127.0.0.1:1")
+    with open_stack(name, config, tmp_path) as stack:
+        assert stack.get("/livez")[0] == 200
+        for path in [*RESOURCES, "/readyz"]:
+            status, headers, body = stack.get(path, accept_encoding="gzip")
+            assert (status, headers["cache-control"], headers["retry-after"]) == (503, "no-store", "5")
+            assert b"published" in body
+        assert stack.get("/feeds/none.atom")[0] == 404
+        status, _, body = stack.get("/health")
+        assert status == 503
+        assert json.loads(body)["status"] == "fail"
+
+
+def test_a_new_publication_is_picked_up_within_two_seconds(tmp_path, blog):
+    """By worker processes, from an empty store on; without restart."""
+    config = write_config(tmp_path, blog.url)
+    pipeline = open_pipeline(load(config, environ={}), Time())
+    with open_stack("granian", config, tmp_path) as stack:
+        for title in ("Raft one", "Raft two"):
+            blog.put("/index.xml", rss(blog.url, Item("/blog/raft/", title)))
+            pipeline.refresh("blog")
+            end = time.monotonic() + 2
+            while title.encode() not in stack.get("/feeds/distributed-systems.atom")[2]:
+                assert time.monotonic() < end
+                time.sleep(0.02)
+    pipeline.store.close()

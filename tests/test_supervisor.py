@@ -1,0 +1,135 @@
+"""The processes of ``topicfeeds serve``: they come up at once, come back after a crash, and end together."""
+
+import os
+import signal
+import time
+
+import pytest
+from lxml import etree
+
+from tests import fakes
+from tests.conftest import ask, eventually, write_config
+from tests.fakes import refusal
+
+END = 2.0
+ORPHANS = 3.0
+
+
+@pytest.fixture
+def config(tmp_path, blog):
+    return write_config(tmp_path, blog.url)
+
+
+def child(service, name):
+    """The living processes of the child that runs ``topicfeeds <name>``, its workers included."""
+    return service.tree(name)
+
+
+def test_it_serves_valid_empty_feeds_while_the_blog_cannot_be_reached(tmp_path, blog, serving):
+    blog.pages["/index.xml"] = refusal(500)
+    service = serving("serve", config=write_config(tmp_path, blog.url))
+    service.answers("/livez", within=10)
+    service.answers("/readyz", within=5)
+    for slug in ("all", "go-concurrency", "distributed-systems"):
+        atom = etree.fromstring(ask(service.port, f"/feeds/{slug}.atom")[2])
+        assert atom.findall("{*}entry") == []
+        assert atom.findtext("{*}id").startswith("tag:blog.example,")
+        assert etree.fromstring(ask(service.port, f"/feeds/{slug}.rss")[2]).findall("channel/item") == []
+    eventually(lambda: b"answered 500" in ask(service.port, "/health")[2], within=10)
+    assert ask(service.port, "/feeds/all.atom")[0] == 200
+
+
+def test_posts_arrive_without_restart(serving, config):
+    service = serving("serve", config=config)
+    service.answers()
+    eventually(lambda: b"Raft reads" in ask(service.port, "/feeds/distributed-systems.rss")[2], within=15)
+    service.answers("/health", within=5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_everything_in_time_with_exit_code_0(serving, config, number):
+    service = serving("serve", config=config)
+    service.answers()
+    assert len(service.tree()) >= 3
+    code, seconds = service.interrupt(number)
+    assert (code, service.tree()) == (0, [])
+    assert seconds < END
+    assert "Traceback" not in service.output
+
+
+def test_a_signal_while_it_starts_ends_it_too(serving, config):
+    service = serving("serve", config=config)
+    eventually(lambda: child(service, "clock"), within=20)
+    code, seconds = service.interrupt(signal.SIGTERM)
+    assert code == 0
+    assert seconds < END
+
+
+def test_a_signal_during_a_hanging_fetch_ends_it_too(serving, blog, config):
+    blog.pages["/index.xml"] = fakes.hang
+    service = serving("serve", config=config)
+    service.answers()
+    eventually(lambda: blog.requests, within=15)
+    code, seconds = service.interrupt(signal.SIGTERM)
+    assert code == 0
+    assert seconds < END
+
+
+def test_kill_9_of_the_supervisor_leaves_no_orphan(serving, config):
+    service = serving("serve", config=config)
+    service.answers()
+    service.process.kill()
+    service.process.wait(5)
+    eventually(lambda: not service.tree(), within=ORPHANS)
+
+
+@pytest.mark.parametrize("name", ["clock", "web"])
+def test_a_child_that_crashes_comes_back(serving, config, name):
+    service = serving("serve", config=config)
+    service.answers("/readyz")
+    crashed = {process.pid for process in child(service, name)}
+    for pid in crashed:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: child(service, name) and not crashed & {process.pid for process in child(service, name)}, within=15)
+    service.answers("/readyz")
+    assert "process.died" in service.output
+    eventually(lambda: ask(service.port, "/health")[0] == 200, within=15)
+
+
+def test_a_worker_that_crashes_comes_back(serving, config):
+    """Only the worker below Granian dies; nobody but Granian itself sees that."""
+    service = serving("serve", config=config)
+    service.answers("/readyz")
+    (worker,) = [process for process in child(service, "web") if process.ppid() != service.process.pid]
+    worker.kill()
+    eventually(lambda: worker not in service.tree(), within=5)
+    service.answers("/readyz", within=10)
+    assert "process.died" not in service.output
+
+
+def test_it_says_that_it_drains_before_it_ends(serving, config):
+    service = serving("serve", config=config)
+    service.answers("/readyz")
+    service.process.send_signal(signal.SIGTERM)
+    began, seen = time.monotonic(), set()
+    while time.monotonic() - began < END:
+        try:
+            seen.add(ask(service.port, "/readyz")[0])
+        except OSError:
+            break
+    assert 503 in seen
+    assert service.process.wait(5) == 0
+
+
+def test_a_port_that_is_taken_is_one_line_and_exit_code_2(serving, config, origin):
+    service = serving("serve", config=config, TOPICFEEDS_SERVE__PORT=str(origin.server_address[1]))
+    assert service.process.wait(20) == 2
+    assert "is taken" in service.output
+    assert "Traceback" not in service.output
+    assert len(service.output.strip().splitlines()) == 1
+
+
+def test_a_database_that_cannot_be_used_is_one_line_and_exit_code_2(serving, config):
+    service = serving("serve", config=config, TOPICFEEDS_DATABASE="sqlite:////proc/none/x.db")
+    assert service.process.wait(20) == 2
+    assert "Traceback" not in service.output
