@@ -86,7 +86,9 @@ def take_in(drafts: Sequence[Draft], rules: Rules, known: Known, *, now: datetim
             return draft.guid
         return mint_id(draft, authority=authority, first_seen=now, is_taken=taken)
 
-    assignments, repeats = assign(drafts, rules.source, known.ledger, mint, known.is_taken)
+    nameless = [draft for draft in drafts if not _is_readable(draft)]
+    readable = [draft for draft in drafts if _is_readable(draft)]
+    assignments, repeats = assign(readable, rules.source, known.ledger, mint, known.is_taken)
     born = _first_dates(assignments, now)
     ids = [assignment.id for assignment in assignments if not assignment.minted]
     before, said = known.posts(ids), known.said(ids)
@@ -99,7 +101,10 @@ def take_in(drafts: Sequence[Draft], rules: Rules, known: Known, *, now: datetim
         changes=tuple(change for change in changes if change is not None),
         said={assignment.id: assignment.draft for assignment in news},
         learned={key: assignment.id for assignment in assignments for key in assignment.learned},
-        set_aside=tuple(SetAside(d.guid or d.url or "?", d.title, "repeats another item of the document") for d in repeats),
+        set_aside=(
+            *(SetAside(d.guid or d.url or "?", d.title, "repeats another item of the document") for d in repeats),
+            *(SetAside(d.published_raw or "?", "", "has no guid, link, title or text") for d in nameless),
+        ),
         present=frozenset(assignment.id for assignment in assignments),
     )
 
@@ -117,6 +122,11 @@ def read_page(post: Post, said: Mapping[str, Draft], page: Draft, rules: Rules, 
     updated = post.updated if post.enriched else max(post.updated, published) if not undated else published
     richer = replace(richer, published=published, updated=richer.updated if post.enriched else updated, enriched=True)
     return replace(richer, published_raw=page.published_raw[:200] if undated else post.published_raw)
+
+
+def _is_readable(draft: Draft) -> bool:
+    """Whether there is anything to name a post by or to read in it."""
+    return bool(draft.guid or draft.url or draft.title or draft.summary or draft.content)
 
 
 def _first_dates(assignments: Sequence[Assignment], now: datetime) -> dict[str, datetime]:

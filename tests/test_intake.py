@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from feeds.identity import content_digest
@@ -97,12 +97,19 @@ def test_every_draft_becomes_one_post_or_is_set_aside(document: list[Draft]) -> 
 
 @given(drafts)
 def test_whatever_a_draft_holds_its_post_can_be_published(draft: Draft) -> None:
+    assume(draft.guid or draft.url or draft.title or draft.summary or draft.content)
     post = Shelf().post(draft)
     assert post.title.strip()
     assert post.url.startswith("https://")
     assert post.digest == content_digest(post)
     for text in (post.summary, post.content, post.published_raw):
         assert xml_safe(text) == text
+
+
+def test_a_draft_that_says_nothing_is_set_aside_and_the_others_go_on() -> None:
+    taken = Shelf().take(Draft(published=NOW, published_raw="now"), a_draft())
+    assert [item.reason for item in taken.set_aside] == ["has no guid, link, title or text"]
+    assert len(taken.changes) == 1
 
 
 def test_a_draft_becomes_a_new_post() -> None:

@@ -76,12 +76,7 @@ def _read_entries(answer: Any, document: Document, zone: tzinfo) -> tuple[list[D
         set_aside.append(
             SetAside(one_line(cut.get("id", "") or cut.get("link", "")) or "?", plain(cut.get("title", "")), "is cut off")
         )
-    for entry in entries:
-        draft = _draft(entry, setting)
-        if draft.guid or draft.url or draft.title or draft.summary or draft.content:
-            drafts.append(draft)
-        else:
-            set_aside.append(SetAside("?", "", "has no guid, link, title or text"))
+    drafts += [_draft(entry, setting) for entry in entries]
     return drafts, set_aside
 
 
