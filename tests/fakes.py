@@ -77,7 +77,7 @@ class Origin(ThreadingHTTPServer):
         self.pages: dict[str, Answer] = {}
         self.requests: list[Request] = []
         self.closing = threading.Event()
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def put(self, path: str, body: bytes | str, **headers: str) -> None:
         """Serve a page; ``etag='"1"'`` gives the header ``ETag``, ``content_type`` gives ``Content-Type``."""
