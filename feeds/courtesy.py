@@ -25,7 +25,6 @@ from feeds.store.hosts import Turn
 AGENT = "topicfeeds"
 _ROBOTS_AGE = timedelta(days=1)
 _LONGEST_DELAY = timedelta(minutes=1)
-_LONGEST_REST = timedelta(hours=1)
 _MARGIN = timedelta(seconds=10)
 _GLANCE = 0.25
 
@@ -61,18 +60,16 @@ class Courtesy:
 
     @contextmanager
     def _turn(self, url: str, pause: timedelta) -> Iterator[None]:
-        """Wait for the host's turn, and let the next one have it after a pause; longer where the host asks for one."""
+        """Wait for the host's turn, and let the next one have it after a pause.
+
+        A Retry-After is for the source that was given it (its next check heeds it), not for its neighbours on the host.
+        """
         host = host_of(url)
         self._wait(url, host)
-        rest = pause
         try:
             yield
-        except FetchError as error:
-            if error.status in (429, 503) and error.retry_after:
-                rest = max(pause, min(error.retry_after, _LONGEST_REST))
-            raise
         finally:
-            self._store.hosts.give_back(host, free_at=self._now() + rest)
+            self._store.hosts.give_back(host, free_at=self._now() + pause)
 
     def _wait(self, url: str, host: str) -> None:
         end = time.monotonic() + (self._settings.timeout * 2 + _MARGIN).total_seconds()

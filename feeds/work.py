@@ -78,7 +78,7 @@ def refresh_all(settings: Settings, sources: Sequence[str]) -> list[Outcome]:
         for done in as_completed(running):
             outcome = done.result()
             progress.advance(task)
-            progress.console.print(_line(outcome), highlight=False, markup=False)
+            progress.console.print(_line(outcome), highlight=False, markup=False, soft_wrap=True)
             if outcome.error is not None:
                 failed.append(outcome)
     pipeline.publish()
@@ -132,7 +132,7 @@ def _progress(console: Console) -> Progress:
 
 def _line(outcome: Outcome) -> str:
     if outcome.error is not None:
-        return f"{outcome.source}: failed ({outcome.error.cause}): {outcome.error}"
+        return f"{outcome.source}: {outcome.result} ({outcome.error.cause}): {outcome.error}"
     pages = f", {outcome.pages} pages read" if outcome.pages else ""
     aside = f", {outcome.set_aside} set aside" if outcome.set_aside else ""
     seconds = outcome.duration.total_seconds()

@@ -5,6 +5,7 @@ It keeps every entry that can be told apart, of malformed XML too, and sets asid
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import time
@@ -98,9 +99,10 @@ def _is_cut_off(body: bytes) -> bool:
 
 
 def _headers(document: Document) -> dict[str, str]:
-    """Feedparser decides the encoding by the header and the XML declaration (RFC 7303)."""
+    """Feedparser decides the encoding by the header and the XML declaration; a byte order mark outranks both (RFC 7303 §3)."""
     media_type = document.media_type if "xml" in document.media_type else "application/xml"
-    charset = f"; charset={document.charset}" if document.charset else ""
+    marked = document.body.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE))
+    charset = f"; charset={document.charset}" if document.charset and not marked else ""
     return {"content-type": media_type + charset, "content-location": document.url}
 
 
