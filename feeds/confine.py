@@ -37,6 +37,7 @@ class Confined:
         self._deadline = deadline
         self._memory = memory
         self._local = threading.local()
+        self._children: list[subprocess.Popen[bytes]] = []
 
     def parse(self, source: Source, document: Document, *, zone: tzinfo) -> Parsed:
         """``feeds.sources.parse``, confined. Raises ParseError, also when it takes too long or too much."""
@@ -49,10 +50,17 @@ class Confined:
         return answer
 
     def close(self) -> None:
+        """End the children of all threads."""
+        while self._children:
+            _kill(self._children.pop())
+
+    def _discard(self) -> None:
         """End the child of this thread."""
         child: subprocess.Popen[bytes] | None = getattr(self._local, "child", None)
         if child is not None:
             _kill(child)
+            with contextlib.suppress(ValueError):
+                self._children.remove(child)
             self._local.child = None
 
     def _call(self, name: str, url: str, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
@@ -60,15 +68,15 @@ class Confined:
         try:
             result = _ask(child, (name, arguments, options), time.monotonic() + self._deadline.total_seconds())
         except TimeoutError:
-            self.close()
+            self._discard()
             raise ParseError(url, f"takes longer than {self._deadline.total_seconds():g}s to read") from None
         except (EOFError, OSError):
-            self.close()
+            self._discard()
             raise ParseError(url, "takes more memory to read than it may have") from None
         if isinstance(result, ParseError):
             raise result
         if isinstance(result, MemoryError | RecursionError):
-            self.close()
+            self._discard()
             raise ParseError(url, "takes more memory to read than it may have, or is nested too deep")
         if isinstance(result, Exception):
             raise ParseError(url, f"cannot be read: {result!r}")
@@ -80,6 +88,7 @@ class Confined:
             command = [sys.executable, "-m", "feeds.confine", str(self._memory)]
             child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  ourselves
             self._local.child = child
+            self._children.append(child)
         return child
 
 

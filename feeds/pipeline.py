@@ -55,6 +55,11 @@ class Pipeline:
         self._vanished = Vanished(store, courtesy, now=now)
         self._publishing = threading.Lock()
 
+    def close(self) -> None:
+        """End the readers and let go of the database."""
+        self._confined.close()
+        self.store.close()
+
     def prepare(self) -> None:
         """Bring the store in line with the configuration: sources, topics, and the topics of the posts it holds."""
         now = self._now()

@@ -217,7 +217,7 @@ def assemble(configure: Callable[..., Settings], database: str, clock: Time) -> 
 
     yield assembled
     for pipeline in opened:
-        pipeline.store.close()
+        pipeline.close()
 
 
 # -- the service, as processes -----------------------------------------------------------------------------------------
