@@ -6,7 +6,7 @@ It knows shapes and their own consistency; it knows nothing of files, clocks, ne
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -16,8 +16,8 @@ ALL = "all"
 """Slug of the built-in topic that holds every post."""
 
 __all__ = [
-    "ALL", "Document", "Draft", "Enclosure", "Evidence", "Feed", "Fields", "Listing", "Membership", "Page", "Parsed", "Person",
-    "Post", "SetAside", "Site", "Source", "Topic",
+    "ALL", "Deleted", "Document", "Draft", "Enclosure", "Evidence", "Feed", "Fields", "Listing", "Membership", "Page", "Parsed",
+    "Person", "Post", "SetAside", "Site", "Source", "Topic",
 ]  # fmt: skip
 
 # -- what a source said --------------------------------------------------------------------------------------------
@@ -155,11 +155,22 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """One topic's feed as a value: what every format renders from.
+class Deleted:
+    """An entry that was withdrawn (RFC 6721): its id, and when that was."""
 
-    ``id`` is the feed's permanent id (a tag URI, minted once), ``home`` the topic's page, ``urls`` the feed's own addresses by
+    ref: str
+    when: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One document of a topic's feed as a value: what every format renders from.
+
+    ``id`` is the feed's permanent id (a tag URI, minted once), ``home`` the topic's page, ``urls`` the document's own addresses by
     format suffix, ``updated`` the newest change among its own posts (or the day the topic came to be).
+
+    ``previous`` and ``following`` are the neighbouring archive documents by format suffix, ``current`` the subscription documents;
+    only an archive document has the latter (RFC 5005 §4). ``deleted`` are entries that were withdrawn.
     """
 
     id: str
@@ -171,3 +182,7 @@ class Feed:
     site: Site
     updated: datetime
     posts: tuple[Post, ...]
+    deleted: tuple[Deleted, ...] = ()
+    previous: Mapping[str, str] = field(default_factory=dict)
+    following: Mapping[str, str] = field(default_factory=dict)
+    current: Mapping[str, str] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from lxml import etree
 from selectolax.lexbor import LexborHTMLParser
 
 from feeds.formats import FORMATS, pages
-from feeds.model import Document, Draft, Enclosure, Feed, Person, Post
+from feeds.model import Deleted, Document, Draft, Enclosure, Feed, Person, Post
 from feeds.sources import parse
 from feeds.text import one_line, sanitise, xml_safe
 from tests.builders import a_feed, a_post, a_site, a_source, at
@@ -23,6 +23,7 @@ from tests.builders import a_feed, a_post, a_site, a_source, at
 GOLDEN = Path(__file__).parent / "golden"
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 DC = "{http://purl.org/dc/elements/1.1/}"
+HISTORY = "{http://purl.org/syndication/history/1.0}"
 CONTENT = "{http://purl.org/rss/1.0/modules/content/}"
 
 NASTY = (
@@ -68,6 +69,25 @@ CASES: dict[str, Feed] = {
         ),
         site=a_site(author="The Editors"),
     ),
+    "archive": a_feed(
+        numbered(n=1),
+        urls={
+            "atom": "https://feeds.example/feeds/kernel/archive/2.atom",
+            "rss": "https://feeds.example/feeds/kernel/archive/2.rss",
+        },
+        **{
+            name: {suffix: f"https://feeds.example/feeds/kernel{path}.{suffix}" for suffix in ("atom", "rss")}
+            for name, path in (("current", ""), ("previous", "/archive/1"), ("following", "/archive/3"))
+        },
+    ),
+    "deleted": a_feed(
+        numbered(n=1),
+        deleted=(Deleted("tag:blog.example,2026-03-10:blog/0", at("2026-03-05 06:07:08")),),
+        previous={
+            "atom": "https://feeds.example/feeds/kernel/archive/2.atom?entries=7",
+            "rss": "https://feeds.example/feeds/kernel/archive/2.rss?entries=7",
+        },
+    ),
     "image": a_feed(numbered(n=1), site=a_site(image="https://blog.example/logo.png", language="en-CA", description="A blog.")),
 }
 
@@ -111,6 +131,28 @@ def test_a_feed_names_itself_and_the_page_of_its_topic(suffix: str) -> None:
         assert root.findtext("channel/link") == "https://feeds.example/topics/kernel/"
     else:
         assert root.xpath("a:link[@rel='alternate']/@href", namespaces=ATOM) == ["https://feeds.example/topics/kernel/"]
+
+
+@pytest.mark.parametrize(("suffix", "path"), [("atom", "a:link"), ("rss", "channel/a:link")])
+def test_an_archive_document_names_its_neighbours(suffix: str, path: str) -> None:
+    root = etree.fromstring(FORMATS[suffix].render(CASES["archive"]))
+    related = {link.get("rel"): link.get("href") for link in root.findall(path, ATOM)}
+    base = "https://feeds.example/feeds/kernel"
+    assert related.pop("alternate", "") in ("", "https://feeds.example/topics/kernel/")
+    assert related == {
+        "self": f"{base}/archive/2.{suffix}",
+        "current": f"{base}.{suffix}",
+        "prev-archive": f"{base}/archive/1.{suffix}",
+        "next-archive": f"{base}/archive/3.{suffix}",
+    }
+    assert len(list(root.iter(f"{HISTORY}archive"))) == 1
+    assert not list(etree.fromstring(FORMATS[suffix].render(CASES["deleted"])).iter(f"{HISTORY}archive"))
+
+
+def test_a_withdrawn_entry_is_told_of() -> None:
+    root = etree.fromstring(FORMATS["atom"].render(CASES["deleted"]))
+    (entry,) = root.findall("{http://purl.org/atompub/tombstones/1.0}deleted-entry")
+    assert dict(entry.attrib) == {"ref": "tag:blog.example,2026-03-10:blog/0", "when": "2026-03-05T06:07:08+00:00"}
 
 
 def test_the_guid_of_an_item_is_no_address() -> None:

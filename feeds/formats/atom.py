@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from feeds.formats.chain import atom_elements
 from feeds.formats.extensions import Element, new_generator, spell_titles
 from feeds.model import Feed, Person, Post
 
@@ -24,6 +25,7 @@ def render(feed: Feed) -> bytes:
         generator.logo(feed.site.image)
     generator.link(href=feed.urls["atom"], rel="self", type=MEDIA_TYPE)
     generator.link(href=feed.home, rel="alternate", type="text/html")
+    generator.extra.elements += atom_elements(feed, MEDIA_TYPE)
     for post in feed.posts:
         _add_entry(generator.add_entry(order="append"), post)
     return spell_titles(generator.atom_str(pretty=False))

@@ -15,7 +15,10 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 DC = "http://purl.org/dc/elements/1.1/"
-NAMESPACES = {"dc": DC}
+HISTORY = "http://purl.org/syndication/history/1.0"
+TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
+ATOM = "http://www.w3.org/2005/Atom"
+NAMESPACES = {"at": TOMBSTONES, "dc": DC, "fh": HISTORY}
 
 _TITLE = re.compile(rb"<((?:dc:)?title)((?: [^>]*)?)>([^<]*)</")
 _SPELT = {b"&lt;": b"&#x3C;", b"&gt;": b"&#x3E;", b"&amp;": b"&#x26;"}
@@ -31,11 +34,23 @@ class Element:
 
 
 class FeedElements(BaseExtension):  # type: ignore[misc]  # feedgen is untyped
-    """Elements of the feed itself."""
+    """Elements of the feed itself, written before its entries."""
+
+    def __init__(self) -> None:
+        self.elements: list[Element] = []
 
     def extend_ns(self) -> dict[str, str]:
         """Called by feedgen: the prefixes that the root declares."""
         return NAMESPACES
+
+    def extend_rss(self, feed: Any) -> Any:
+        """Called by feedgen with the root."""
+        _append(feed[0], self.elements)
+        return feed
+
+    def extend_atom(self, feed: Any) -> Any:
+        """Called by feedgen with the root."""
+        return _append(feed, self.elements)
 
 
 class EntryElements(BaseEntryExtension):  # type: ignore[misc]
@@ -54,7 +69,7 @@ class EntryElements(BaseEntryExtension):  # type: ignore[misc]
 
 
 def new_generator() -> FeedGenerator:
-    """A feedgen generator whose entries have ``entry.extra.elements``."""
+    """A feedgen generator that has ``extra.elements``, as its entries have."""
     generator = FeedGenerator()
     generator.register_extension("extra", FeedElements, EntryElements)
     return generator

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from feeds.formats.chain import rss_elements
 from feeds.formats.extensions import DC, Element, new_generator, spell_titles
 from feeds.model import Feed, Post
 
@@ -26,6 +27,7 @@ def render(feed: Feed) -> bytes:
         generator.image(url=feed.site.image, title=feed.title, link=feed.home)
     generator.link(href=feed.urls["rss"], rel="self", type=MEDIA_TYPE)
     generator.link(href=feed.home, rel="alternate")  # the last link becomes the channel's
+    generator.extra.elements += rss_elements(feed, MEDIA_TYPE)
     for post in feed.posts:
         _add_item(generator.add_entry(order="append"), post)
     with _LOCK:
