@@ -12,54 +12,25 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
 
 import click
 
 from feeds import __version__, lifeline, logs
-from feeds.errors import SettingsError, StoreError, TopicfeedsError
+from feeds.commands import UNUSABLE, configured, unusable, work
+from feeds.commands.topics import topics
+from feeds.errors import TopicfeedsError
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load, locate
 from feeds.supervisor import DRAIN, Child, Supervisor, own_command
 from feeds.terminal import taken_from_make
-
-UNUSABLE = 2
 
 
 def _now() -> datetime:
     """The wall clock, in the whole seconds that feeds are written in."""
     return datetime.now(UTC).replace(microsecond=0)
-
-
-def _configured(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``--config`` and hand it the settings; a configuration that is not sound ends it with exit code 2."""
-
-    @click.option(
-        "--config",
-        "-c",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help=f"Configuration file. Default: ${CONFIG_VARIABLE}, else ./topicfeeds.toml, else the bundled publication.",
-    )
-    @wraps(command)
-    def wrapped(config: Path | None, **options: Any) -> Any:
-        if config is not None:
-            os.environ[CONFIG_VARIABLE] = str(config.absolute())  # for the processes that this one starts
-        try:
-            return command(load(config), **options)
-        except (SettingsError, StoreError) as error:
-            _unusable(error)
-
-    return wrapped
-
-
-def _unusable(error: Exception) -> NoReturn:
-    click.echo(str(error), err=True)
-    sys.exit(UNUSABLE)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,8 +54,11 @@ def main() -> None:
     """
 
 
+main.add_command(topics)
+
+
 @main.command()
-@_configured
+@configured
 def check(settings: Settings) -> None:
     """Say whether the configuration is sound.
 
@@ -96,7 +70,7 @@ def check(settings: Settings) -> None:
 
 @main.command()
 @click.argument("sources", nargs=-1, metavar="[SOURCE]…")
-@_configured
+@configured
 def refresh(settings: Settings, sources: tuple[str, ...]) -> None:
     """Refresh sources now and publish what that changes.
 
@@ -105,38 +79,38 @@ def refresh(settings: Settings, sources: tuple[str, ...]) -> None:
     """
     _require_known(settings, sources)
     logs.configure(level=logging.ERROR)  # the outcomes are printed
-    sys.exit(1 if _work().refresh_all(settings, sources) else 0)
+    sys.exit(1 if work().refresh_all(settings, sources) else 0)
 
 
 @main.command(name="try")
 @click.argument("source")
-@_configured
+@configured
 def try_source(settings: Settings, source: str) -> None:
     """Print what SOURCE gives now, item by item, without storing anything."""
     _require_known(settings, (source,))
     logs.configure(level=logging.ERROR)
     try:
-        _work().try_source(settings, source)
+        work().try_source(settings, source)
     except TopicfeedsError as error:
         click.echo(f"{source}: {error}", err=True)
         sys.exit(1)
 
 
 @main.command()
-@_configured
+@configured
 def sources(settings: Settings) -> None:
     """List the sources: state, cause, next check, and the items that were set aside with the reason."""
     logs.configure(level=logging.ERROR)
-    _work().show_sources(settings)
+    work().show_sources(settings)
 
 
 @main.command(name="explain-id")
 @click.argument("name", metavar="URL|GUID|ID")
-@_configured
+@configured
 def explain_id(settings: Settings, name: str) -> None:
     """Show which post a URL, guid or entry id names, and everything that ever tied to its id."""
     logs.configure(level=logging.ERROR)
-    if not _work().explain_id(settings, name):
+    if not work().explain_id(settings, name):
         click.echo(f"nothing is known of {name}", err=True)
         sys.exit(1)
 
@@ -154,14 +128,14 @@ def init(*, url: str, output: Path, yes: bool, force: bool) -> None:
     """
     logs.configure(level=logging.ERROR)
     try:
-        _work().discover(url, output=output, yes=yes, force=force)
+        work().discover(url, output=output, yes=yes, force=force)
     except TopicfeedsError as error:
         click.echo(str(error), err=True)
         sys.exit(UNUSABLE if getattr(error, "unusable", False) else 1)
 
 
 @main.command()
-@_configured
+@configured
 def serve(settings: Settings) -> None:
     """Refresh on schedule and serve the feeds.
 
@@ -173,7 +147,7 @@ def serve(settings: Settings) -> None:
 
 
 @main.command()
-@_configured
+@configured
 def clock(settings: Settings) -> None:
     """Refresh on schedule, without serving (serve starts this by itself)."""
     logs.configure()
@@ -184,11 +158,11 @@ def clock(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(DRAIN, signal.SIG_IGN)
-    _work().run_clock(settings, stop)
+    work().run_clock(settings, stop)
 
 
 @main.command()
-@_configured
+@configured
 def web(settings: Settings) -> None:
     """Serve what is published, without refreshing (serve starts this by itself)."""
     logs.configure()
@@ -216,14 +190,14 @@ def _demo(port: int, folder: Path, *, once: bool) -> None:
     from feeds.sample import SampleBlog
 
     if not once and not _is_free("127.0.0.1", port):
-        _unusable(OSError(f"port {port} is taken; choose another with --port"))
+        unusable(OSError(f"port {port} is taken; choose another with --port"))
     blog = SampleBlog(bundled() / "sample-blog")
     blog.start()
     os.environ.update(_demo_environment(blog.origin, port, folder))
     settings = load()
     click.echo(f"The sample blog is at {blog.origin}/", err=True)
-    _work().refresh_all(settings, ())
-    _work().print_topics(settings)
+    work().refresh_all(settings, ())
+    work().print_topics(settings)
     if not once:
         click.echo(f"\nServing at http://127.0.0.1:{port}/  (Ctrl-C ends it)")
         _supervise(settings)
@@ -259,8 +233,8 @@ def _supervise(settings: Settings) -> None:
     """Check what can be checked before anything starts, then run the processes."""
     serve = settings.serve
     if not _is_free(serve.host, serve.port):
-        _unusable(OSError(f"{serve.host}:{serve.port} is taken; choose another with serve.port or TOPICFEEDS_SERVE__PORT"))
-    _work().prepare(settings)
+        unusable(OSError(f"{serve.host}:{serve.port} is taken; choose another with serve.port or TOPICFEEDS_SERVE__PORT"))
+    work().prepare(settings)
     Supervisor([Child("clock", own_command("clock")), Child("web", own_command("web"))]).run()
 
 
@@ -273,11 +247,6 @@ def _is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _work() -> Any:
-    """The commands' work, imported when it is done: ``--help`` and ``web`` need none of what fetches and parses."""
-    return import_module("feeds.work")
 
 
 def _plural(noun: str, count: int) -> str:
