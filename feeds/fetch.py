@@ -74,18 +74,21 @@ class Fetcher:
     def get(self, url: str, *, etag: str = "", last_modified: str = "") -> Fetched | NotModified:
         """Ask for a document, conditionally where validators are given. Raises FetchError."""
         response = self._request(url, _conditions(etag, last_modified))
+        *hops, (final, _) = self._session().get_adapter(url).trail
+        for_good = all(status in (301, 308) for _, status in hops)
+        moved_to = final if hops and for_good else ""
         conditional = bool(etag or last_modified)
         if conditional and (response.status_code == 304 or (_revalidated(response) and _same(response, etag, last_modified))):
-            return NotModified(_moved_to(response))
+            return NotModified(moved_to)
         if response.status_code != 200:
-            raise _status_error(url, response)
+            raise _status_error(url, response, for_good=for_good)
         content_type = response.headers.get("Content-Type", "")
-        document = Document(response.url, response.content, _media_type(content_type), _charset(content_type), _links(response))
+        document = Document(final, response.content, _media_type(content_type), _charset(content_type), _links(response, final))
         return Fetched(
             document,
             response.headers.get("ETag", ""),
             response.headers.get("Last-Modified", ""),
-            moved_to=_moved_to(response),
+            moved_to=moved_to,
             max_age=_max_age(response.headers.get("Cache-Control", "")),
         )
 
@@ -98,7 +101,7 @@ class Fetcher:
         timeout = self._settings.timeout.total_seconds()
         try:
             session = self._session()
-            session.get_adapter(url).deadline = time.monotonic() + timeout
+            session.get_adapter(url).begin(time.monotonic() + timeout)
             return cast("requests.Response", session.get(url, headers=conditions))
         except sqlite3.Error as error:  # the cache is disposable: without it the request is merely unconditional
             log.warning("cache.lost", file=str(self._cache), error=str(error))
@@ -109,7 +112,7 @@ class Fetcher:
 
     def _request_uncached(self, url: str, conditions: dict[str, str]) -> requests.Response:
         session = self._session()
-        session.get_adapter(url).deadline = time.monotonic() + self._settings.timeout.total_seconds()
+        session.get_adapter(url).begin(time.monotonic() + self._settings.timeout.total_seconds())
         try:
             with session.cache_disabled():
                 return cast("requests.Response", session.get(url, headers=conditions))
@@ -180,7 +183,8 @@ def _same(response: requests.Response, etag: str, last_modified: str) -> bool:
     return bool(last_modified) and response.headers.get("Last-Modified", "") == last_modified
 
 
-def _status_error(url: str, response: requests.Response) -> FetchError:
+def _status_error(url: str, response: requests.Response, *, for_good: bool) -> FetchError:
+    """``for_good``: no temporary redirect led to the answer, so that a 410 is about this very URL."""
     status = response.status_code
     reasons = {401: "wants a password", 403: "refuses us", 404: "does not exist", 410: "is gone for good", 429: "asks us to wait"}
     reasons[304] = "was asked unconditionally"
@@ -191,7 +195,7 @@ def _status_error(url: str, response: requests.Response) -> FetchError:
         cause="status",
         status=status,
         retry_after=_retry_after(response.headers.get("Retry-After", ""), datetime.now(UTC)),
-        permanent=status == 410,
+        permanent=status == 410 and for_good,
     )
 
 
@@ -258,15 +262,10 @@ def _user_agent(settings: Fetching) -> str:
     return f"topicfeeds/{__version__}{contact}"
 
 
-def _moved_to(response: requests.Response) -> str:
-    permanent = response.history and all(hop.status_code in (301, 308) for hop in response.history)
-    return response.url if permanent else ""
-
-
-def _links(response: requests.Response) -> tuple[tuple[str, str], ...]:
+def _links(response: requests.Response, url: str) -> tuple[tuple[str, str], ...]:
     """The Link header (RFC 8288) as pairs of relation and absolute URL."""
     parsed = requests.utils.parse_header_links(response.headers.get("Link", ""))
-    return tuple((link.get("rel", ""), urljoin(response.url, link["url"])) for link in parsed if link.get("url"))
+    return tuple((link.get("rel", ""), urljoin(url, link["url"])) for link in parsed if link.get("url"))
 
 
 def _max_age(cache_control: str) -> timedelta | None:

@@ -209,6 +209,7 @@ class Pipeline:
         due = next_check(source.id, now=now, rhythm=_rhythm(source), failures=failures, retry_after=retry_after)
         stopped = isinstance(error, FetchError) and error.permanent
         row = {"last_attempt": now, "next_check": due, "failures": failures, "cause": error.cause, "stopped": stopped}
+        row |= _moved(state, "")
         row["error"] = str(error) + ("; it is not asked again until its configuration changes" if stopped else "")
         with self.store.writing() as transaction:
             transaction.record(source.id, **row, fetches=1, fetches_failed=1)

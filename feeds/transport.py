@@ -27,7 +27,16 @@ class BoundedAdapter(HTTPAdapter):
         self._max_bytes = max_bytes
         self._watch = Watch()
         self.deadline = 0.0
+        self.trail: list[tuple[str, int]] = []
         super().__init__(max_retries=0)
+
+    def begin(self, deadline: float) -> None:
+        """Start a request with all its redirects, to end by a time of ``time.monotonic``.
+
+        ``trail`` then gathers the URLs that were really asked, with the status of each; what a cache remembers of redirects is old.
+        """
+        self.deadline = deadline
+        self.trail = []
 
     def init_poolmanager(self, connections: int, maxsize: int, *_: Any, **options: Any) -> None:
         """Called by requests: every connection asks the guard."""
@@ -48,6 +57,7 @@ class BoundedAdapter(HTTPAdapter):
                 body = b"".join(self._decoded(response))
             finally:
                 response.raw.close()
+        self.trail.append((request.url or "", response.status_code))
         response._content = body  # noqa: SLF001  requests has no public way to hand a response its body
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
         return response
