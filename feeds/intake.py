@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import unquote, urlsplit
 
 from feeds.identity import Assignment, assign, content_digest, mint_id
+from feeds.keys import Provenance
 from feeds.merge import PAGE, merge
 from feeds.model import Draft, Post, SetAside, Site, Source
 from feeds.text import excerpt, plain, sanitise, xml_safe
@@ -56,15 +57,20 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Who says it, to which publication, and whom to believe: source ids, the most trusted first.
+    """Who says it from where, to which publication, and whom to believe: source ids, the most trusted first.
 
     ``keep_ids``: a new post keeps its guid as its id, so that subscribers who move over from that feed see nothing twice.
     """
 
-    source: str
+    source: Source
     site: Site
     priority: tuple[str, ...]
     keep_ids: bool = False
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where what the source says comes from."""
+        return Provenance.of(self.source, self.site)
 
 
 def wanted(drafts: Iterable[Draft], source: Source) -> list[Draft]:
@@ -79,22 +85,23 @@ def _lets_in(source: Source, path: str) -> bool:
 
 def take_in(drafts: Sequence[Draft], rules: Rules, known: Known, *, now: datetime) -> Intake:
     """Work out what ``drafts``, all of one document, change."""
-    authority = urlsplit(rules.site.home).netloc
+    authority, name, provenance = urlsplit(rules.site.home).netloc, rules.source.id, rules.provenance
+    inside = provenance.host if provenance.is_inside else ""
 
     def mint(draft: Draft, taken: Callable[[str], bool]) -> str:
         if rules.keep_ids and _ABSOLUTE.match(draft.guid) and not taken(draft.guid):
             return draft.guid
-        return mint_id(draft, authority=authority, first_seen=now, is_taken=taken)
+        return mint_id(draft, authority=authority, first_seen=now, is_taken=taken, inside=inside)
 
     nameless = [draft for draft in drafts if not _is_readable(draft)]
     readable = [draft for draft in drafts if _is_readable(draft)]
-    assignments, repeats = assign(readable, rules.source, known.ledger, mint, known.is_taken)
+    assignments, repeats = assign(readable, provenance, known.ledger, mint, known.is_taken)
     born = _first_dates(assignments, now)
     ids = [assignment.id for assignment in assignments if not assignment.minted]
     before, said = known.posts(ids), known.said(ids)
-    news = [a for a in assignments if said.get(a.id, {}).get(rules.source) != a.draft]
+    news = [a for a in assignments if said.get(a.id, {}).get(name) != a.draft]
     changes = [
-        _change(a.id, {**said.get(a.id, {}), rules.source: a.draft}, before.get(a.id), rules, now=now, born=born.get(a.id, now))
+        _change(a.id, {**said.get(a.id, {}), name: a.draft}, before.get(a.id), rules, now=now, born=born.get(a.id, now))
         for a in news
     ]
     return Intake(
@@ -141,7 +148,7 @@ def _change(
     draft = merge(_trusted(said, rules.priority))
     if before is None and draft.published is None:
         draft = replace(draft, published=born)
-    post = replace(_compose(entry_id, draft, before, rules.site, now), source=before.source if before else rules.source)
+    post = replace(_compose(entry_id, draft, before, rules.site, now), source=before.source if before else rules.source.id)
     return None if post == before else Change(post, before)
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -17,7 +18,7 @@ from feeds.confine import Confined
 from feeds.courtesy import Courtesy
 from feeds.errors import FetchError, ParseError
 from feeds.fetch import Fetched
-from feeds.identity import ledger_keys
+from feeds.keys import Provenance, canonical_host, canonical_url, ledger_keys
 from feeds.merge import merge
 from feeds.model import Draft, Post, SetAside, Source
 from feeds.settings import Settings
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 _ATTEMPTS = 5
 _NO_ARTICLE = "is no article"
 _TIME = timedelta(minutes=5)
+_OF_THE_SITE = ("sitemap", "listing")
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -99,7 +101,7 @@ class Pages:
 
     def _known(self, source: Source, drafts: Sequence[Draft]) -> dict[int, Draft]:
         """What was read before of drafts that are known by URL alone, by their place."""
-        named = list(zip(drafts, ledger_keys(drafts, source.id), strict=True))
+        named = list(zip(drafts, ledger_keys(drafts, self._provenance(source)), strict=True))
         ids = self._store.identify([key for draft, keys in named if draft.partial for key in keys.strong])
         tied = {
             n: next((ids[key] for key in keys.strong if key in ids), "") for n, (draft, keys) in enumerate(named) if draft.partial
@@ -113,13 +115,29 @@ class Pages:
         page = self._page(source, draft.url)
         if not page.title or not (page.published or draft.published):
             raise ParseError(draft.url, f"{_NO_ARTICLE}: its page names no date and title")
-        return replace(merge([draft, page]), partial=False, updated=draft.updated or page.updated)
+        named = {canonical_url(address): address for address in (draft.url, *draft.aliases, page.url)}
+        aliases = tuple(address for key, address in named.items() if key != canonical_url(draft.url))
+        return replace(merge([draft, page]), partial=False, updated=draft.updated or page.updated, aliases=aliases)
 
     def _page(self, source: Source, url: str) -> Draft:
-        answer = self._courtesy.get_page(url)
+        answer = self._courtesy.get_page(self._asked_at(source, url))
         assert isinstance(answer, Fetched)  # it was asked for unconditionally
         zone = ZoneInfo(source.timezone or self._settings.site.timezone)
         return self._confined.read_page(answer.document, rules=source.page, zone=zone)
+
+    def _provenance(self, source: Source) -> Provenance:
+        return Provenance.of(source, self._settings.site)
+
+    def _asked_at(self, source: Source, url: str) -> str:
+        """Where a page is read: a site that is listed from within is read from within, whatever it calls itself.
+
+        A sitemap speaks of nothing but the host that serves it (sitemaps.org, "Sitemap file location").
+        """
+        provenance = self._provenance(source)
+        if source.kind not in _OF_THE_SITE or not provenance.is_inside or canonical_host(url) != provenance.home:
+            return url
+        inside, asked = urlsplit(source.url), urlsplit(url)
+        return urlunsplit((inside.scheme, inside.netloc, asked.path, asked.query, ""))
 
 
 def _is_newer(draft: Draft, before: Draft) -> bool:

@@ -22,7 +22,7 @@ from feeds.courtesy import Courtesy
 from feeds.errors import FetchError, ParseError
 from feeds.fetch import NotModified
 from feeds.gather import Gathered, gather
-from feeds.identity import ledger_keys
+from feeds.keys import Provenance, ledger_keys, url_key
 from feeds.merge import PAGE
 from feeds.model import ALL, Document, Draft, Parsed, Post, Source
 from feeds.outcome import Outcome, Result, tell
@@ -52,7 +52,7 @@ class Pipeline:
         self._sources = {source.id: source for source in settings.sources}
         self._classifier = Classifier(settings.topics, language=settings.site.language)
         self._pages = Pages(settings, store, courtesy, confined, now=now)
-        self._vanished = Vanished(store, courtesy, now=now)
+        self._vanished = Vanished(settings.site, store, courtesy, now=now)
         self._publishing = threading.Lock()
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class Pipeline:
         if not drafts and self.store.count_of_source(source.id):
             raise ParseError(source.url, "has no posts in it although it had before; they are kept")
         completed = self._pages.complete(source, drafts)
-        known = self._vanished.follow(source.id, completed.drafts)
+        known = self._vanished.follow(source, completed.drafts)
         return self._succeeded(source, state, replace(completed, drafts=known), gathered)
 
     def _gather(self, source: Source, **options: Any) -> Gathered | NotModified:
@@ -131,7 +131,7 @@ class Pipeline:
 
     def _unknown(self, source: Source, drafts: Sequence[Draft]) -> bool:
         """Whether a document brings something that the ledger does not know."""
-        named = ledger_keys(intake.wanted(drafts, source), source.id)
+        named = ledger_keys(intake.wanted(drafts, source), Provenance.of(source, self.settings.site))
         known = self.store.identify([key for keys in named for key in keys.strong])
         return any(not any(key in known for key in keys.strong) for keys in named)
 
@@ -146,10 +146,11 @@ class Pipeline:
         """Save what a document changes and how the source did, in one transaction."""
         now = self._now()
         drafts = completed.drafts
-        keys = [key for keys in ledger_keys(drafts, source.id) for key in keys.all]
+        rules = self._rules(source, state)
+        keys = [key for keys in ledger_keys(drafts, rules.provenance) for key in keys.all]
         with self.store.writing() as transaction:
             known = intake.Known(transaction.ledger(keys), transaction.posts, transaction.said, transaction.is_taken)
-            taken = intake.take_in(drafts, self._rules(source, state), known, now=now)
+            taken = intake.take_in(drafts, rules, known, now=now)
             transaction.learn(taken.learned, now)
             for change in taken.changes:
                 self._save(transaction, change.post, now)
@@ -233,6 +234,7 @@ class Pipeline:
                 said = transaction.said([post.id]).get(post.id, {})
                 self._save(transaction, intake.read_page(post, said, page, rules, now=now), now)
                 transaction.save_said(post.id, PAGE, page, now)
+                transaction.learn({url_key(page.url): post.id} if page.url else {}, now)
             read += 1
         if read and self._pages.has_unread(source):
             with self.store.writing() as transaction:
@@ -241,7 +243,7 @@ class Pipeline:
 
     def _rules(self, source: Source, state: SourceState) -> intake.Rules:
         keep_ids = self.settings.site.ids == "keep" and state.last_success is None
-        return intake.Rules(source.id, self.settings.site, tuple(self._sources), keep_ids=keep_ids)
+        return intake.Rules(source, self.settings.site, tuple(self._sources), keep_ids=keep_ids)
 
     def _reclassify(self, rules: str) -> None:
         """Sort every stored post by the rules as they are now. Fetches nothing."""

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from feeds.gather import Gathered
-from feeds.identity import url_key
 from feeds.intake import wanted
+from feeds.keys import url_key
 from feeds.model import Draft, Source
 from feeds.settings import Settings
 from feeds.store import SourceState, Store

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from feeds.courtesy import Courtesy
 from feeds.errors import FetchError
 from feeds.fetch import Fetched
-from feeds.identity import canonical_url, ledger_keys
-from feeds.model import Draft
+from feeds.keys import Provenance, canonical_url, ledger_keys
+from feeds.model import Draft, Post, Site, Source
 from feeds.store import Store
 
 _CHECKS = 3
 _APART = timedelta(hours=23)
 _AT_ONCE = 5
 _FOLLOWED = 20
+_TIME = timedelta(minutes=5)
 
 
 class Vanished:
     """The posts that are missing from their sources."""
 
-    def __init__(self, store: Store, courtesy: Courtesy, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, site: Site, store: Store, courtesy: Courtesy, *, now: Callable[[], datetime]) -> None:
+        self._site = site
         self._store = store
         self._courtesy = courtesy
         self._now = now
@@ -35,21 +38,31 @@ class Vanished:
         oldest = datetime.min.replace(tzinfo=self._now().tzinfo) if complete else min(dates)
         return [post.id for post in self._store.listed_since(source, oldest) if post.id not in present]
 
-    def follow(self, source: str, drafts: Sequence[Draft]) -> tuple[Draft, ...]:
-        """The drafts, those that nothing ties joined with the former URL of a post that now redirects to them."""
-        named = list(zip(drafts, ledger_keys(drafts, source), strict=True))
+    def follow(self, source: Source, drafts: Sequence[Draft]) -> tuple[Draft, ...]:
+        """The drafts, those that nothing ties joined with the former URL of a post that now redirects to them.
+
+        Asked are posts that the document should have and lacks, as many as there are such drafts and a few more.
+        """
+        named = list(zip(drafts, ledger_keys(drafts, Provenance.of(source, self._site)), strict=True))
         known = self._store.identify([key for _, keys in named for key in keys.all])
         loose = {canonical_url(draft.url) for draft, keys in named if draft.url and not any(key in known for key in keys.all)}
         if not loose:
             return tuple(drafts)
         moved: dict[str, str] = {}
-        for entry_id in self.lacking(source, drafts, set(known.values()), complete=False)[:_FOLLOWED]:
-            if entry_id not in known.values() and loose - moved.keys():
-                self._note_move(entry_id, loose, moved)
+        end = time.monotonic() + _TIME.total_seconds()
+        for post in self._lost(source.id, drafts, set(known.values()))[: len(loose) + _FOLLOWED]:
+            if loose - moved.keys() and time.monotonic() < end:
+                self._note_move(post, loose, moved)
         return tuple(
             replace(draft, aliases=(*draft.aliases, moved[key])) if (key := canonical_url(draft.url)) in moved else draft
             for draft in drafts
         )
+
+    def _lost(self, source: str, drafts: Sequence[Draft], present: Collection[str]) -> list[Post]:
+        """The posts of a source that a document lacks, the newest first; all of them where it names no dates."""
+        dates = [draft.published for draft in drafts if draft.published]
+        posts = self._store.listed_since(source, min(dates, default=datetime.min.replace(tzinfo=UTC)))
+        return sorted((post for post in posts if post.id not in present), key=lambda post: post.published, reverse=True)
 
     def proved_gone(self, source: str) -> list[str]:
         """Look at the URLs of missing posts, each once a day; the ids of those that were gone three times in a row."""
@@ -67,13 +80,10 @@ class Vanished:
                     gone.append(post.id)
         return gone
 
-    def _note_move(self, entry_id: str, loose: Collection[str], moved: dict[str, str]) -> None:
-        post = self._store.post(entry_id)
-        if post is None:
-            return
+    def _note_move(self, post: Post, loose: Collection[str], moved: dict[str, str]) -> None:
         try:
             answer = self._courtesy.get(post.url)
         except FetchError:
             return
         if isinstance(answer, Fetched) and (target := canonical_url(answer.document.url)) in loose:
-            moved[target] = post.url
+            moved.setdefault(target, post.url)

@@ -13,6 +13,7 @@ import pytest
 
 from feeds.model import Site, Source, Topic
 from feeds.settings import Fetching, Serving, Settings
+from feeds.sources import KINDS
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "feeds").rglob("*.py"))
@@ -21,6 +22,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 """What Markdown sets as code."""
 
 pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PURE = ("model", "text", "keys", "identity", "merge", "intake", "classify", "representation", "schedule", "gate")
 TABLES = {"site": Site, "sources": Source, "topics": Topic, "fetch": Fetching, "serve": Serving}
 KEYS = [*(f"{table}.{key}" for table, model in TABLES.items() for key in model.model_fields), *Settings.model_fields]
 
@@ -41,6 +43,12 @@ def test_every_module_that_the_contract_names_exists() -> None:
     assert layers <= there, "the contract names a module that is no more"
 
 
+def test_no_reader_is_forgotten_where_readers_are_kept_apart() -> None:
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    apart = next(set(c["modules"]) for c in linter["contracts"] if c["name"] == "A reader of one kind knows no other")
+    assert apart >= {f"feeds.sources.{reader}" for readers in KINDS.values() for reader in readers} | {"feeds.sources.page"}
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_says_what_it_knows(module: Path) -> None:
     assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
@@ -51,7 +59,9 @@ def test_a_module_can_be_read_at_one_sitting(module: Path) -> None:
     assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGEST
 
 
-@pytest.mark.parametrize("name", ["model", "text", "identity", "intake", "classify", "representation", "schedule", "gate"])
+@pytest.mark.parametrize(
+    "name", ["model", "text", "keys", "identity", "merge", "intake", "classify", "representation", "schedule", "gate"]
+)
 def test_a_pure_module_reads_no_clock_and_opens_nothing(name: str) -> None:
     source = (ROOT / "feeds" / f"{name}.py").read_text(encoding="utf-8")
     called = {ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)}

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.identity import Assignment, assign, canonical_url, content_digest, ledger_keys, mint_id, tag_uri
+from feeds.identity import Assignment, assign, content_digest, mint_id, tag_uri
+from feeds.keys import Provenance, canonical_url, ledger_keys
 from feeds.model import Draft, Enclosure, Person
 from tests.builders import NOW, a_draft, a_post, ago, at
 
@@ -18,6 +19,9 @@ TAG_URI = re.compile(
     r"tag:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?,\d{4}(?:-\d{2}(?:-\d{2})?)?:(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*"
 )
 """RFC 4151 §2.1, with its authority a domain name."""
+
+
+BLOG = Provenance("blog", "blog.example", "blog.example")
 
 
 def nothing_taken(_id: str) -> bool:
@@ -30,7 +34,7 @@ def mint(draft: Draft, taken: Callable[[str], bool]) -> str:
 
 def assigned(drafts: Sequence[Draft], ledger: dict[str, str]) -> list[Assignment]:
     """Assign and let the ledger learn, as a refresh does."""
-    assignments, _ = assign(drafts, "blog", ledger, mint, set(ledger.values()).__contains__)
+    assignments, _ = assign(drafts, BLOG, ledger, mint, set(ledger.values()).__contains__)
     for assignment in assignments:
         ledger.update((key, assignment.id) for key in assignment.learned)
     return assignments
@@ -176,7 +180,7 @@ def test_a_guid_names_a_post_only_within_its_source() -> None:
 def test_two_sources_that_carry_one_url_carry_one_post() -> None:
     ledger: dict[str, str] = {}
     (first,) = assigned([a_draft()], ledger)
-    again, _ = assign([a_draft(guid="elsewhere")], "mirror", ledger, mint, nothing_taken)
+    again, _ = assign([a_draft(guid="elsewhere")], replace(BLOG, source="mirror"), ledger, mint, nothing_taken)
     assert [assignment.id for assignment in again] == [first.id]
 
 
@@ -205,7 +209,7 @@ def test_posts_that_share_guid_and_url_are_told_apart_by_their_titles() -> None:
 
 
 def test_a_draft_that_is_there_twice_is_one_post_and_a_repeat() -> None:
-    assignments, repeats = assign([a_draft(), a_draft()], "blog", {}, mint, nothing_taken)
+    assignments, repeats = assign([a_draft(), a_draft()], BLOG, {}, mint, nothing_taken)
     assert len(assignments) == 1
     assert repeats == [a_draft()]
 
@@ -220,9 +224,9 @@ def test_a_post_whose_guid_a_second_one_takes_over_later_stays_itself() -> None:
 
 
 def test_a_very_long_key_is_kept_by_its_hash() -> None:
-    (keys,) = ledger_keys([a_draft(guid="g" * 5000)], "blog")
+    (keys,) = ledger_keys([a_draft(guid="g" * 5000)], BLOG)
     assert all(len(key) <= 500 for key in keys.all)
-    assert len({keys.strong for keys in ledger_keys([a_draft(guid="g" * 5000), a_draft(guid="g" * 4999 + "h")], "blog")}) == 2
+    assert len({keys.strong for keys in ledger_keys([a_draft(guid="g" * 5000), a_draft(guid="g" * 4999 + "h")], BLOG)}) == 2
 
 
 draft_keys = st.tuples(

@@ -29,9 +29,10 @@ class Shelf:
     said: dict[str, dict[str, Draft]] = field(default_factory=dict)
 
     def take(self, *drafts: Draft, now: datetime = NOW, source: Source | None = None) -> Intake:
-        name = (source or a_source()).id
+        source = source or a_source()
+        name = source.id
         known = Known(self.ledger, self._stored, self._said, lambda candidate: candidate in self.posts)
-        taken = take_in(drafts, Rules(name, a_site(), priority=("blog", "mirror")), known, now=now)
+        taken = take_in(drafts, Rules(source, a_site(), priority=("blog", "mirror")), known, now=now)
         self.ledger.update(taken.learned)
         for entry_id, draft in taken.said.items():
             self.said.setdefault(entry_id, {})[name] = draft
@@ -45,7 +46,7 @@ class Shelf:
 
     def read(self, post: Post, page: Draft, *, now: datetime = NOW) -> Post:
         """The post once its page has been read."""
-        rich = read_page(post, self.said[post.id], page, Rules("blog", a_site(), priority=("blog", "mirror")), now=now)
+        rich = read_page(post, self.said[post.id], page, Rules(a_source(), a_site(), priority=("blog", "mirror")), now=now)
         self.posts[post.id] = rich
         self.said[post.id][PAGE] = page
         return rich
