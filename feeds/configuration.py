@@ -101,6 +101,14 @@ class Site(Table):
         return ZoneInfo(self.timezone)
 
 
+class Compression(Table):
+    """The levels at which feeds are compressed when they are published; one that is ``off`` is not made."""
+
+    gzip: Annotated[int, Field(ge=1, le=9)] | Literal["off"] = 6
+    br: Annotated[int, Field(ge=0, le=11)] | Literal["off"] = 5
+    zstd: Annotated[int, Field(ge=1, le=22)] | Literal["off"] = 9
+
+
 class Listing(Table):
     """CSS selectors into a listing page. ``link`` and the rest are looked for within each ``item``.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from urllib.parse import urlsplit
@@ -17,11 +17,12 @@ import structlog
 from pydantic import BaseModel
 
 from feeds import __version__, gate
+from feeds.compression import encode
 from feeds.errors import GateError
 from feeds.formats import FORMATS, pages
 from feeds.identity import tag_uri
 from feeds.model import ALL, Feed, Post, Site, Topic
-from feeds.representation import Headers, encode, opaque_tag
+from feeds.representation import Headers, opaque_tag
 from feeds.settings import Settings
 from feeds.store import Publication, Store, TopicCount, TopicState, Transaction
 
@@ -75,7 +76,7 @@ def _publish_directory(settings: Settings, store: Store, now: datetime) -> int:
     state = store.topics()[DIRECTORY]
     if state.changed == state.published:
         return 0
-    built = list(_directory(settings, store.counts(), now))
+    built = _compressed(_directory(settings, store.counts(), now), settings)
     with store.writing() as transaction:
         transaction.set_published(DIRECTORY, state.changed)
         return sum(_put(transaction, publication, now) for publication in built)
@@ -90,8 +91,9 @@ def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicS
         with store.writing() as transaction:
             transaction.set_published(topic.slug, state.changed, error=str(error))
         return 0
+    compressed = _compressed(built, settings)
     with store.writing() as transaction:
-        replaced = sum(_put(transaction, publication, now) for publication in built)
+        replaced = sum(_put(transaction, publication, now) for publication in compressed)
         if replaced:
             transaction.touch([DIRECTORY])
         transaction.set_published(topic.slug, state.changed, error="; ".join(refused.values()))
@@ -197,7 +199,12 @@ def _entry(site: Site, topic: Topic, count: TopicCount) -> pages.Entry:
 
 
 def _publication(path: str, body: bytes, *, topic: str, media_type: str, modified: datetime, headers: Headers) -> Publication:
-    return Publication(path, topic, opaque_tag(body), media_type, modified, headers, encode(body))
+    return Publication(path, topic, opaque_tag(body), media_type, modified, headers, {"identity": body})
+
+
+def _compressed(built: Iterable[Publication], settings: Settings) -> list[Publication]:
+    """The same with every content coding; outside of any transaction, as it takes its time."""
+    return [replace(made, codings=encode(made.codings["identity"], settings.compression)) for made in built]
 
 
 def _put(transaction: Transaction, built: Publication, now: datetime) -> bool:

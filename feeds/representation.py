@@ -7,7 +7,6 @@ requests).
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import re
 from collections.abc import Mapping
@@ -19,9 +18,7 @@ from typing import NamedTuple
 
 Headers = list[tuple[str, str]]
 
-GZIP_LEVEL = 6
-_WORTHWHILE = 0.95
-_PREFERENCE = ("zstd", "br", "gzip")
+_REMEMBERED = 1024
 _SUFFIX = re.compile(r"(?:-|;|--)(?:gzip|br|zstd|deflate)$")
 _OPAQUE = re.compile(r'(?:W/)?"([^"]*)"')
 
@@ -32,6 +29,20 @@ class Answer(NamedTuple):
     status: str
     headers: Headers
     body: bytes
+
+
+class Choices(dict[str | None, str]):
+    """Accept-Encoding field -> the coding to send, of a set of codings; bounded, as fields are whatever a client writes."""
+
+    def __init__(self, available: tuple[str, ...]) -> None:
+        super().__init__({None: "identity"})
+        self._available = available
+
+    def __missing__(self, accept_encoding: str | None) -> str:
+        coding = choose(accept_encoding or "", self._available)
+        if len(self) < _REMEMBERED:
+            self[accept_encoding] = coding
+        return coding
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +58,17 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """A resource as it is served. ``tag`` is the opaque tag that its codings share, ``variants`` are by coding."""
+    """A resource as it is served. ``tag`` is the opaque tag that its codings share.
+
+    ``variants`` are by coding, the smallest first; ``choices`` remembers which of them an Accept-Encoding field gets, and is
+    shared by all representations that have the same ones.
+    """
 
     path: str
     tag: str
     last_modified: datetime
     variants: Mapping[str, Variant]
-
-
-def encode(body: bytes) -> dict[str, bytes]:
-    """The content codings of a body that are worth keeping; the same bytes for the same input, always."""
-    zipped = gzip.compress(body, GZIP_LEVEL, mtime=0)
-    codings = {"identity": body}
-    if len(zipped) <= _WORTHWHILE * len(body):
-        codings["gzip"] = zipped
-    return codings
+    choices: Choices
 
 
 def opaque_tag(body: bytes) -> str:
@@ -75,11 +82,17 @@ def build(path: str, codings: Mapping[str, bytes], *, media_type: str, last_modi
     ``codings`` has at least ``identity``; ``headers`` are those that a 200 and a 304 share (Cache-Control, Link …).
     """
     tag = opaque_tag(codings["identity"])
+    smallest_first = sorted(codings, key=lambda coding: (len(codings[coding]), coding))
     variants = {
-        coding: _variant(coding, body, tag, media_type=media_type, modified=last_modified, headers=headers)
-        for coding, body in codings.items()
+        coding: _variant(coding, codings[coding], tag, media_type=media_type, modified=last_modified, headers=headers)
+        for coding in smallest_first
     }
-    return Representation(path, tag, last_modified, variants)
+    return Representation(path, tag, last_modified, variants, _choices_among(tuple(smallest_first)))
+
+
+@lru_cache(maxsize=64)
+def _choices_among(available: tuple[str, ...]) -> Choices:
+    return Choices(available)
 
 
 def _variant(coding: str, body: bytes, tag: str, *, media_type: str, modified: datetime, headers: Headers) -> Variant:
@@ -93,9 +106,7 @@ def _variant(coding: str, body: bytes, tag: str, *, media_type: str, modified: d
 
 def answer(representation: Representation, method: str, request: Mapping[str, str]) -> Answer:
     """Answer GET or HEAD. ``request`` holds header fields under their WSGI names (``HTTP_IF_NONE_MATCH`` …)."""
-    variants = representation.variants
-    accepted = request.get("HTTP_ACCEPT_ENCODING")
-    variant = variants["identity"] if accepted is None else variants[choose(accepted, tuple(variants))]
+    variant = representation.variants[representation.choices[request.get("HTTP_ACCEPT_ENCODING")]]
     if _is_current(representation, variant, request):
         return Answer("304 Not Modified", variant.not_modified, b"")
     return Answer("200 OK", variant.ok, b"" if method == "HEAD" else variant.body)
@@ -125,15 +136,18 @@ def matches(condition: str, tag: str) -> bool:
     return any(opaque == tag or _SUFFIX.sub("", opaque) == tag for opaque in opaque_tags)
 
 
-@lru_cache(maxsize=1024)
 def choose(accept_encoding: str, available: tuple[str, ...]) -> str:
-    """The coding to send (RFC 9110 §12.5.3): the highest q-value, among equals the one that compresses best."""
+    """The coding to send (RFC 9110 §12.5.3): the highest q-value, among equals the first of ``available``.
+
+    Where the client wants none of them, identity is sent even if it refuses that too: the RFC lets a server do so, and a reader
+    can use it, which it could not a 406.
+    """
     weights = _weights(accept_encoding)
     default = weights.get("*", 0.0)
     best, best_weight = "identity", 0.0
-    for coding in _PREFERENCE:
+    for coding in available:
         weight = weights.get(coding, default)
-        if coding in available and weight > best_weight:
+        if coding != "identity" and weight > best_weight:
             best, best_weight = coding, weight
     return best if best_weight >= weights.get("identity", 0.0) else "identity"
 

@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
-from feeds.configuration import Duration, PositiveDuration, Site, Source, Table, Text, Topic, WebUrl
+from feeds.configuration import Compression, Duration, PositiveDuration, Site, Source, Table, Text, Topic, WebUrl
 from feeds.errors import Problem, SettingsError
 from feeds.model import ALL
 from feeds.sources import KINDS
@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     topics: tuple[Topic, ...] = ()
     fetch: Fetching = Fetching()
     serve: Serving = Serving()
+    compression: Compression = Compression()
     data: Path = Path("var")
     database: str = ""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from feeds.configuration import Compression
 from feeds.model import Site, Source, Topic
 from feeds.settings import Fetching, Serving, Settings
 from feeds.sources import KINDS
@@ -22,8 +23,8 @@ CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 """What Markdown sets as code."""
 
 pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PURE = ("model", "text", "keys", "identity", "merge", "intake", "classify", "representation", "schedule", "gate")
-TABLES = {"site": Site, "sources": Source, "topics": Topic, "fetch": Fetching, "serve": Serving}
+PURE = ("model", "text", "keys", "identity", "merge", "intake", "classify", "compression", "representation", "schedule", "gate")
+TABLES = {"site": Site, "sources": Source, "topics": Topic, "fetch": Fetching, "serve": Serving, "compression": Compression}
 KEYS = [*(f"{table}.{key}" for table, model in TABLES.items() for key in model.model_fields), *Settings.model_fields]
 
 
@@ -60,7 +61,7 @@ def test_a_module_can_be_read_at_one_sitting(module: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["model", "text", "keys", "identity", "merge", "intake", "classify", "representation", "schedule", "gate"]
+    "name", ["model", "text", "keys", "identity", "merge", "intake", "classify", "compression", "representation", "schedule", "gate"]
 )
 def test_a_pure_module_reads_no_clock_and_opens_nothing(name: str) -> None:
     source = (ROOT / "feeds" / f"{name}.py").read_text(encoding="utf-8")

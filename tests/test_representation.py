@@ -6,11 +6,15 @@ import gzip
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
+import brotli
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.representation import Answer, Representation, answer, build, choose, encode, http_date, matches, opaque_tag
+from feeds.compression import encode as encode_at
+from feeds.configuration import Compression
+from feeds.representation import Answer, Representation, answer, build, choose, http_date, matches, opaque_tag
 
 BODY = b"<feed>" + b"an entry, and another entry, " * 200 + b"</feed>"
 MODIFIED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -21,6 +25,10 @@ ALL_CODINGS = {"identity": BODY, "gzip": gzip.compress(BODY, mtime=0), "br": b"b
 NONE_MATCH = "HTTP_IF_NONE_MATCH"
 MODIFIED_SINCE = "HTTP_IF_MODIFIED_SINCE"
 ACCEPT = "HTTP_ACCEPT_ENCODING"
+
+
+def encode(body: bytes, **levels: int | str) -> dict[str, bytes]:
+    return encode_at(body, Compression(**levels))
 
 
 def a_representation(codings: Mapping[str, bytes] | None = None) -> Representation:
@@ -169,8 +177,9 @@ def test_no_tag_made_of_its_pieces_passes_for_it(condition: str) -> None:
         ("gzip", ("identity",), "identity"),
         ("deflate", ("identity", "gzip"), "identity"),
         ("gzip, deflate, br", ("identity", "gzip"), "gzip"),
-        ("gzip, deflate, br", ("identity", "gzip", "br"), "br"),
-        ("gzip, deflate, br, zstd", ("identity", "gzip", "br", "zstd"), "zstd"),
+        ("gzip, deflate, br", ("br", "gzip", "identity"), "br"),
+        ("gzip, deflate, br", ("gzip", "br", "identity"), "gzip"),
+        ("gzip, deflate, br, zstd", ("zstd", "br", "gzip", "identity"), "zstd"),
         ("br;q=0.5, gzip;q=0.8", ("identity", "gzip", "br"), "gzip"),
         ("br;q=0, gzip", ("identity", "gzip", "br"), "gzip"),
         ("gzip;q=0", ("identity", "gzip"), "identity"),
@@ -222,12 +231,36 @@ def test_every_coding_decodes_to_the_same_bytes(body: bytes) -> None:
     codings = encode(body)
     assert codings["identity"] == body
     assert gzip.decompress(codings.get("gzip", gzip.compress(body))) == body
+    assert brotli.decompress(codings.get("br", brotli.compress(body))) == body
+    assert zstandard.decompress(codings.get("zstd", zstandard.compress(body))) == body
     assert encode(body) == codings
 
 
 def test_a_body_that_does_not_shrink_is_kept_as_it_is() -> None:
     assert set(encode(b"short")) == {"identity"}
-    assert set(encode(BODY)) == {"identity", "gzip"}
+    assert set(encode(BODY)) == {"identity", "gzip", "br", "zstd"}
+
+
+def test_a_coding_that_the_owner_turned_off_is_not_made() -> None:
+    assert set(encode(BODY, br="off", zstd="off")) == {"identity", "gzip"}
+    assert set(encode(BODY, gzip="off", br="off", zstd="off")) == {"identity"}
+
+
+def test_a_higher_level_gives_fewer_bytes() -> None:
+    text = " ".join(str(n * n) for n in range(3000)).encode()
+    assert len(encode(text, br=11)["br"]) < len(encode(text, br=1)["br"])
+
+
+def test_among_equals_the_smallest_is_sent() -> None:
+    got = answer(a_representation(ALL_CODINGS), "GET", {ACCEPT: "gzip, deflate, br, zstd"})
+    assert headers(got)["content-encoding"] == "br"
+
+
+def test_what_clients_write_fills_no_memory() -> None:
+    representation = a_representation()
+    for n in range(3000):
+        answer(representation, "GET", {ACCEPT: f"gzip;q=0.{n:04}"})
+    assert len(representation.choices) <= 1024
 
 
 def test_two_builds_of_the_same_bytes_are_equal() -> None:

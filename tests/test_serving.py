@@ -8,7 +8,9 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from urllib.parse import unquote
 
+import brotli
 import pytest
+import zstandard
 from lxml import etree
 
 from app import create_app
@@ -29,6 +31,7 @@ RESOURCES = {
 }
 FEEDS = [path for path in RESOURCES if path.startswith("/feeds/")]
 ATOM = "/feeds/go-concurrency.atom"
+DECODERS = {"gzip": gzip.decompress, "br": brotli.decompress, "zstd": zstandard.decompress}
 
 
 class Stack:
@@ -162,17 +165,35 @@ def test_what_is_served_can_be_read(stack):
 
 
 @pytest.mark.parametrize(
-    "accepted", ["gzip", "gzip, deflate, br", "x-gzip", "*", "GZIP", "gzip;q=0.5", "identity;q=0.1, gzip;q=0.2", "br, *;q=0.1"]
+    ("accepted", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("x-gzip", "gzip"),
+        ("GZIP", "gzip"),
+        ("gzip;q=0.5", "gzip"),
+        ("identity;q=0.1, gzip;q=0.2", "gzip"),
+        ("br;q=0.1, zstd;q=0.1, gzip", "gzip"),
+        ("br;q=0, zstd;q=0, *", "gzip"),
+        ("br", "br"),
+        ("zstd", "zstd"),
+        ("zstd, *;q=0.1", "zstd"),
+    ],
 )
-def test_gzip_for_those_who_take_it(stack, accepted):
+def test_a_coding_for_those_who_take_it(stack, accepted, coding):
     _, headers, body = stack.get(ATOM, accept_encoding=accepted)
-    assert headers["content-encoding"] == "gzip"
+    assert headers["content-encoding"] == coding
     assert headers["content-length"] == str(len(body))
-    assert gzip.decompress(body) == stack.get(ATOM)[2]
+    assert DECODERS[coding](body) == stack.get(ATOM)[2]
+
+
+def test_the_smallest_for_those_who_take_all(stack):
+    sizes = {coding: len(stack.get(ATOM, accept_encoding=coding)[2]) for coding in DECODERS}
+    assert stack.get(ATOM, accept_encoding="gzip, deflate, br, zstd")[1]["content-length"] == str(min(sizes.values()))
 
 
 @pytest.mark.parametrize(
-    "accepted", ["", "identity", "br", "gzip;q=0", "gzip;q=0, *", "*;q=0", "identity, gzip;q=0.5", "nonsense;;;q=,"]
+    "accepted",
+    ["", "identity", "deflate", "gzip;q=0", "*;q=0", "identity, gzip;q=0.5", "nonsense;;;q=,", "identity;q=0"],
 )
 def test_plain_for_those_who_do_not(stack, accepted):
     status, headers, body = stack.get(ATOM, accept_encoding=accepted)
@@ -181,21 +202,21 @@ def test_plain_for_those_who_do_not(stack, accepted):
 
 
 def test_every_coding_has_a_strong_tag_of_its_own(stack):
-    tags = {stack.get(ATOM, accept_encoding=coding)[1]["etag"] for coding in ("gzip", "identity")}
-    assert len(tags) == 2
+    tags = {stack.get(ATOM, accept_encoding=coding)[1]["etag"] for coding in (*DECODERS, "identity")}
+    assert len(tags) == 4
     assert all(tag.startswith('"') and tag.endswith('"') for tag in tags)
 
 
 # -- conditional requests ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("coding", ["gzip", "identity"])
+@pytest.mark.parametrize("coding", [*DECODERS, "identity"])
 @pytest.mark.parametrize(
     "form", ["{}", "W/{}", '"other", {}', "{},{}", "*", " {} ", "{raw}", '"{raw}-gzip"', '"{raw};gzip"', 'W/"{raw}-br"']
 )
 def test_what_the_client_holds_is_current(stack, form, coding):
     tag = stack.get(ATOM, accept_encoding=coding)[1]["etag"]
-    raw = tag.strip('"').removesuffix("-gzip")
+    raw = tag.strip('"').partition("-")[0]
     assert_not_modified(stack, accept_encoding=coding, if_none_match=form.format(tag, tag, raw=raw))
 
 
@@ -233,7 +254,7 @@ def assert_not_modified(stack, **headers):
 # -- methods and paths -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("coding", ["gzip", "identity"])
+@pytest.mark.parametrize("coding", [*DECODERS, "identity"])
 @pytest.mark.parametrize("path", [*RESOURCES, "/feeds/none.atom", "/livez", "/readyz"])
 def test_head_is_get_without_the_body(stack, path, coding):
     status, headers, body = stack.get(path, accept_encoding=coding)
