@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -29,15 +30,22 @@ def check_build(path: str, suffix: str, feed: Feed, body: bytes) -> None:
     Raises GateError.
     """
     try:
-        root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
-    except etree.XMLSyntaxError as error:
+        written = _ids(suffix, body)
+    except (etree.XMLSyntaxError, ValueError) as error:
         raise GateError(path, "well-formed", str(error)) from None
-    entry, identifier = _IDS[suffix]
-    written = [element.findtext(identifier) for element in root.iterfind(entry)]
     if written != [post.id for post in feed.posts]:
         raise GateError(
             path, "entries", f"{len(feed.posts)} posts went in and {len(written)} entries came out, or in another order"
         )
+
+
+def _ids(suffix: str, body: bytes) -> list[str | None]:
+    """The ids of a document's entries, in their order. Raises XMLSyntaxError or ValueError where it cannot be read."""
+    if suffix == "json":
+        return [item.get("id") for item in json.loads(body)["items"]]
+    root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
+    entry, identifier = _IDS[suffix]
+    return [element.findtext(identifier) for element in root.iterfind(entry)]
 
 
 def _refuse_if(path: str, rule: str, detail: str, entries: list[str]) -> None:

@@ -80,7 +80,7 @@ def a_feed(*posts: Post, **overrides: Any) -> Feed:
         "title": "Kernel — Blog",
         "description": "Inside the kernel.",
         "home": "https://feeds.example/topics/kernel/",
-        "urls": {"atom": "https://feeds.example/feeds/kernel.atom", "rss": "https://feeds.example/feeds/kernel.rss"},
+        "urls": {suffix: f"https://feeds.example/feeds/kernel.{suffix}" for suffix in ("atom", "rss", "json")},
         "site": a_site(),
         "updated": max((post.updated for post in posts), default=at("2026-03-01")),
         "posts": posts,

@@ -23,7 +23,7 @@ def demo(serving, free_port):
 def test_it_shows_the_topics_serves_them_and_ends_with_ctrl_c(demo, tmp_path):
     output = demo.wait_output("Serving at")
     for slug in TOPICS:
-        for suffix in ("rss", "atom"):
+        for suffix in ("rss", "atom", "json"):
             assert f"http://127.0.0.1:{demo.port}/feeds/{slug}.{suffix}" in output
     counts = {name.strip(): int(count) for name, count in re.findall(r"^(\w[\w &-]+?) {2,}(\d+) ", output, re.MULTILINE)}
     assert counts["All posts"] >= 24

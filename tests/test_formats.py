@@ -21,6 +21,8 @@ from feeds.text import one_line, sanitise, xml_safe
 from tests.builders import a_feed, a_post, a_site, a_source, at
 
 GOLDEN = Path(__file__).parent / "golden"
+ENDINGS = {"atom": ".xml", "rss": ".xml", "json": ".json"}
+XML = ("atom", "rss")
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 DC = "{http://purl.org/dc/elements/1.1/}"
 HISTORY = "{http://purl.org/syndication/history/1.0}"
@@ -99,7 +101,7 @@ def drafts_of(body: bytes, url: str) -> tuple[Draft, ...]:
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_feed_is_written_to_the_byte_as_before(suffix: str, case: str) -> None:
-    file = GOLDEN / suffix / f"{case}.xml"
+    file = GOLDEN / suffix / f"{case}{ENDINGS[suffix]}"
     written = FORMATS[suffix].render(CASES[case])
     if os.environ.get("REWRITE_GOLDEN"):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -118,11 +120,11 @@ def test_a_page_is_written_to_the_byte_as_before(case: str) -> None:
 
 
 def test_every_golden_file_belongs_to_a_case() -> None:
-    for folder, ending in (*((suffix, ".xml") for suffix in FORMATS), ("page", ".html")):
+    for folder, ending in (*ENDINGS.items(), ("page", ".html")):
         assert {file.name for file in (GOLDEN / folder).iterdir()} == {case + ending for case in CASES}
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", XML)
 def test_a_feed_names_itself_and_the_page_of_its_topic(suffix: str) -> None:
     root = etree.fromstring(FORMATS[suffix].render(CASES["ordinary"]))
     own = root.xpath("//a:link[@rel='self']/@href", namespaces=ATOM)
@@ -200,6 +202,57 @@ def test_an_item_has_its_summary_as_description_and_its_text_as_content() -> Non
     assert item.findtext(f"{CONTENT}encoded") == "<p>An even number means quiet.</p>"
 
 
+def test_a_json_feed_says_who_where_and_when() -> None:
+    site = a_site(timezone="America/Vancouver", author="Ann", image="https://blog.example/logo.png", language="en-CA")
+    post = numbered(
+        n=1,
+        image="https://blog.example/1.png",
+        language="de",
+        published=at("2026-07-01"),
+        enclosures=(
+            Enclosure("https://cdn.example/1.mp3", "audio/mpeg", 12345),
+            Enclosure("https://cdn.example/1.ogg", "audio/ogg"),
+        ),
+    )
+    document = json.loads(FORMATS["json"].render(a_feed(post, site=site)))
+    (item,) = document.pop("items")
+    assert document == {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": "Kernel — Blog",
+        "home_page_url": "https://feeds.example/topics/kernel/",
+        "feed_url": "https://feeds.example/feeds/kernel.json",
+        "description": "Inside the kernel.",
+        "icon": "https://blog.example/logo.png",
+        "authors": [{"name": "Ann", "url": "https://blog.example/"}],
+        "language": "en-CA",
+    }
+    assert item == {
+        "id": post.id,
+        "url": "https://blog.example/blog/1/",
+        "title": "Seqlocks",
+        "content_html": "<p>An even number means quiet.</p>",
+        "summary": "Readers never wait.",
+        "image": "https://blog.example/1.png",
+        "date_published": "2026-06-30T17:00:00-07:00",
+        "date_modified": "2026-06-30T17:00:00-07:00",
+        "authors": [{"name": "Ann"}],
+        "tags": ["kernel"],
+        "language": "de",
+        "attachments": [
+            {"url": "https://cdn.example/1.mp3", "mime_type": "audio/mpeg", "size_in_bytes": 12345},
+            {"url": "https://cdn.example/1.ogg", "mime_type": "audio/ogg"},
+        ],
+    }
+
+
+@pytest.mark.parametrize("moment", ["1850-01-01", "0001-01-01", "1999-12-31 23:59:59"])
+def test_a_date_of_a_json_feed_has_an_offset_in_whole_minutes(moment: str) -> None:
+    feed = a_feed(a_post(published=at(moment)), site=a_site(timezone="America/Vancouver"))
+    written = json.loads(FORMATS["json"].render(feed))["items"][0]["date_published"]
+    assert datetime.fromisoformat(written) == at(moment)
+    assert len(written) == len("2026-06-30T17:00:00-07:00")
+
+
 @pytest.mark.parametrize("title", NASTY)
 def test_a_title_of_an_item_is_spelt_so_that_readers_that_decode_twice_show_it(title: str) -> None:
     body = FORMATS["rss"].render(a_feed(a_post(title=title)))
@@ -261,13 +314,18 @@ def test_rendering_twice_gives_equal_bytes(drawn: list[Post]) -> None:
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_what_was_written_reads_as_it_was(suffix: str, drawn: list[Post]) -> None:
     feed = renumbered(drawn)
-    root = etree.fromstring(FORMATS[suffix].render(feed))
-    if suffix == "rss":
+    body = FORMATS[suffix].render(feed)
+    if suffix == "json":
+        items = json.loads(body)["items"]
+        read = [(i["id"], i["title"], i["url"], i.get("tags", [])) for i in items]
+    elif suffix == "rss":
+        root = etree.fromstring(body)
         items = root.findall("channel/item")
         read = [
             (i.findtext("guid"), i.findtext("title"), i.findtext("link"), [c.text for c in i.findall("category")]) for i in items
         ]
     else:
+        root = etree.fromstring(body)
         read = [
             (
                 e.findtext("a:id", namespaces=ATOM),
@@ -286,7 +344,7 @@ def test_our_own_reader_finds_the_same_posts(suffix: str, drawn: list[Post]) -> 
     feed = renumbered(drawn)
     drafts = drafts_of(FORMATS[suffix].render(feed), f"https://feeds.example/feeds/kernel.{suffix}")
     assert [(d.guid, d.url, d.published) for d in drafts] == [(p.id, p.url, p.published) for p in feed.posts]
-    if suffix == "atom":
+    if suffix != "rss":
         assert [d.updated for d in drafts] == [p.updated for p in feed.posts]
 
 
@@ -301,8 +359,9 @@ def test_our_own_reader_finds_the_same_titles_and_tags(title: str, suffix: str) 
 
 
 @pytest.mark.parametrize("title", NASTY)
-def test_our_own_reader_finds_any_title_of_an_atom_feed(title: str) -> None:
-    (draft,) = drafts_of(FORMATS["atom"].render(a_feed(a_post(title=title))), "https://feeds.example/feeds/kernel.atom")
+@pytest.mark.parametrize("suffix", ["atom", "json"])
+def test_our_own_reader_finds_any_title_of_a_format_whose_titles_are_text(title: str, suffix: str) -> None:
+    (draft,) = drafts_of(FORMATS[suffix].render(a_feed(a_post(title=title))), f"https://feeds.example/feeds/kernel.{suffix}")
     assert draft.title == title
 
 

@@ -27,6 +27,7 @@ RESOURCES = {
     "/feeds/all.atom": "application/atom+xml; charset=utf-8",
     "/feeds/go-concurrency.atom": "application/atom+xml; charset=utf-8",
     "/feeds/go-concurrency.rss": "application/rss+xml; charset=utf-8",
+    "/feeds/go-concurrency.json": "application/feed+json",
     "/api/topics.json": "application/json",
 }
 FEEDS = [path for path in RESOURCES if path.startswith("/feeds/")]

@@ -16,11 +16,12 @@ from feeds.model import Feed
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A way to write a feed: its suffix in URLs, its media type (IANA), and the module that renders it."""
+    """A way to write a feed: its suffix in URLs, its media type, the module that renders it, and its name for people."""
 
     suffix: str
     media_type: str
     module: str
+    title: str
 
     def render(self, feed: Feed) -> bytes:
         """The feed as bytes; the same value gives the same bytes, always."""
@@ -29,11 +30,12 @@ class Format:
 
     @property
     def content_type(self) -> str:
-        """The media type with its charset."""
-        return f"{self.media_type}; charset=utf-8"
+        """The media type, for XML with its charset (JSON has no such parameter, RFC 8259 §11)."""
+        return f"{self.media_type}; charset=utf-8" if self.media_type.endswith("xml") else self.media_type
 
 
 FORMATS: Mapping[str, Format] = {
-    "atom": Format("atom", "application/atom+xml", "atom"),
-    "rss": Format("rss", "application/rss+xml", "rss"),
+    "atom": Format("atom", "application/atom+xml", "atom", "Atom"),
+    "rss": Format("rss", "application/rss+xml", "rss", "RSS"),
+    "json": Format("json", "application/feed+json", "jsonfeed", "JSON Feed"),
 }

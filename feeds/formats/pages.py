@@ -30,12 +30,12 @@ class Entry:
 
 def topic_page(feed: Feed) -> bytes:
     """A topic's page: how to subscribe, and the posts of its feed."""
-    return _page("topic.html", feed=feed, site=feed.site, media_types=_media_types())
+    return _page("topic.html", feed=feed, site=feed.site, formats=FORMATS)
 
 
 def index_page(site: Site, topics: Sequence[Entry]) -> bytes:
     """The directory of topics."""
-    return _page("index.html", site=site, topics=topics, media_types=_media_types())
+    return _page("index.html", site=site, topics=topics, formats=FORMATS)
 
 
 def topics_json(site: Site, topics: Sequence[Entry]) -> bytes:
@@ -70,7 +70,3 @@ def _environment() -> Environment:
     environment.filters["safe_html"] = Markup  # posts are sanitised when they are taken in
     environment.filters["day"] = lambda moment: f"{moment:%Y-%m-%d}"
     return environment
-
-
-def _media_types() -> dict[str, str]:
-    return {suffix: form.media_type for suffix, form in FORMATS.items()}

@@ -1,0 +1,78 @@
+"""Writes JSON Feed 1.1 (jsonfeed.org), by hand: a document of plain values, one item a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from feeds.model import Enclosure, Feed, Person, Post
+from feeds.text import plain
+
+_STANDARD_TIME = 1973
+"""The last zone gave up its odd seconds in 1972 (Liberia)."""
+
+_VERSION = "https://jsonfeed.org/version/1.1"
+
+
+def render(feed: Feed) -> bytes:
+    """The feed as a JSON Feed document in UTF-8."""
+    head = _written(
+        {
+            "version": _VERSION,
+            "title": feed.title,
+            "home_page_url": feed.home,
+            "feed_url": feed.urls["json"],
+            "description": feed.description,
+            "icon": feed.site.image,
+            "authors": [{"name": feed.site.author or feed.site.title, "url": feed.site.home}],
+            "language": feed.site.language,
+        }
+    )
+    items = (_item(post, feed.site.zone) for post in feed.posts)
+    lines = ",\n".join(_dumped(item) for item in items)
+    return f'{_dumped(head)[:-1]}, "items": [\n{lines}\n]}}\n'.encode()
+
+
+def _item(post: Post, zone: tzinfo) -> dict[str, Any]:
+    summary = plain(post.summary)
+    item = {
+        "id": post.id,
+        "url": post.url,
+        "title": post.title,
+        "content_html": post.content or post.summary,
+        "summary": summary,
+        "image": post.image,
+        "date_published": _moment(post.published, zone),
+        "date_modified": _moment(post.updated, zone),
+        "authors": [_person(person) for person in post.authors],
+        "tags": list(dict.fromkeys(post.tags)),
+        "language": post.language,
+        "attachments": [_attachment(file) for file in post.enclosures],
+    }
+    written = _written(item)
+    return written if "content_html" in written else {**written, "content_text": summary}
+
+
+def _person(person: Person) -> dict[str, str]:
+    return _written({"name": person.name, "url": person.url})
+
+
+def _attachment(file: Enclosure) -> dict[str, Any]:
+    return _written({"url": file.url, "mime_type": file.media_type, "size_in_bytes": file.length})
+
+
+def _moment(moment: datetime, zone: tzinfo) -> str:
+    """RFC 3339 with the site's offset; with UTC's before standard time, when zones had odd seconds."""
+    local = moment.astimezone(zone if moment.year >= _STANDARD_TIME else UTC)
+    return local.isoformat()
+
+
+def _written(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that say something."""
+    return {name: value for name, value in members.items() if value}
+
+
+def _dumped(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
