@@ -73,22 +73,16 @@ CASES: dict[str, Feed] = {
     ),
     "archive": a_feed(
         numbered(n=1),
-        urls={
-            "atom": "https://feeds.example/feeds/kernel/archive/2.atom",
-            "rss": "https://feeds.example/feeds/kernel/archive/2.rss",
-        },
+        urls={suffix: f"https://feeds.example/feeds/kernel/archive/2.{suffix}" for suffix in FORMATS},
         **{
-            name: {suffix: f"https://feeds.example/feeds/kernel{path}.{suffix}" for suffix in ("atom", "rss")}
+            name: {suffix: f"https://feeds.example/feeds/kernel{path}.{suffix}" for suffix in FORMATS}
             for name, path in (("current", ""), ("previous", "/archive/1"), ("following", "/archive/3"))
         },
     ),
     "deleted": a_feed(
         numbered(n=1),
         deleted=(Deleted("tag:blog.example,2026-03-10:blog/0", at("2026-03-05 06:07:08")),),
-        previous={
-            "atom": "https://feeds.example/feeds/kernel/archive/2.atom?entries=7",
-            "rss": "https://feeds.example/feeds/kernel/archive/2.rss?entries=7",
-        },
+        previous={suffix: f"https://feeds.example/feeds/kernel/archive/2.{suffix}?entries=7" for suffix in FORMATS},
     ),
     "image": a_feed(numbered(n=1), site=a_site(image="https://blog.example/logo.png", language="en-CA", description="A blog.")),
 }
@@ -149,6 +143,12 @@ def test_an_archive_document_names_its_neighbours(suffix: str, path: str) -> Non
     }
     assert len(list(root.iter(f"{HISTORY}archive"))) == 1
     assert not list(etree.fromstring(FORMATS[suffix].render(CASES["deleted"])).iter(f"{HISTORY}archive"))
+
+
+def test_a_json_feed_leads_on_to_older_items() -> None:
+    base = "https://feeds.example/feeds/kernel"
+    found = [json.loads(FORMATS["json"].render(CASES[case])).get("next_url") for case in ("archive", "deleted", "ordinary")]
+    assert found == [f"{base}/archive/1.json", f"{base}/archive/2.json?entries=7", None]
 
 
 def test_a_withdrawn_entry_is_told_of() -> None:

@@ -24,6 +24,7 @@ def render(feed: Feed) -> bytes:
             "title": feed.title,
             "home_page_url": feed.home,
             "feed_url": feed.urls["json"],
+            "next_url": feed.previous.get("json"),
             "description": feed.description,
             "icon": feed.site.image,
             "authors": [{"name": feed.site.author or feed.site.title, "url": feed.site.home}],
