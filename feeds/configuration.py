@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -44,6 +44,12 @@ def _web_url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", value):
         raise ValueError("must be an absolute http:// or https:// URL")
     return value
+
+
+def _destination(value: str) -> str:
+    if not value or "://" not in value:
+        return value and _slug(value)
+    return _web_url(value)
 
 
 def _base_url(value: str) -> str:
@@ -94,6 +100,8 @@ class Site(Table):
     items: Annotated[int, Field(ge=1, le=1000)] = 50
     max_age: PositiveDuration = timedelta(minutes=5)
     ids: Literal["mint", "keep"] = "mint"
+    late_additions: Annotated[int, Field(ge=0, le=1000)] = 5
+    slugs: dict[Text, Slug] = {}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -175,12 +183,29 @@ class Source(Table):
     permalink: Text = "/:path/"
 
 
+class Retired(Table):
+    """The end of a topic: the day it closes, where its subscribers are to go (a topic's slug or a URL), in the owner's own words.
+
+    For ``grace`` its feed says so in one last entry; after that it answers 410.
+    """
+
+    on: date
+    to: Annotated[str, AfterValidator(_destination)] = ""
+    note: str = ""
+    grace: PositiveDuration = timedelta(days=90)
+
+
 class Topic(Table):
-    """What a subscriber can subscribe to, and the words that bring a post into it."""
+    """What a subscriber can subscribe to, and the words that bring a post into it.
+
+    ``aliases`` are former slugs, whose addresses lead here for ever.
+    """
 
     slug: Slug
     title: Text
     description: str = ""
+    aliases: tuple[Slug, ...] = ()
+    retired: Retired | None = None
     tags: tuple[Text, ...] = ()
     title_terms: tuple[Text, ...] = ()
     terms: tuple[Text, ...] = ()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from datetime import UTC, datetime
 import snowballstemmer
 
 from feeds.classify import Classifier
-from feeds.model import ALL, Draft, Post, Topic
+from feeds.model import Draft, Post, Topic
+from feeds.slugs import slug_of
 from feeds.text import excerpt, one_line, plain
 
 MOST_TOPICS = 8
@@ -24,7 +24,6 @@ _LEAST_POSTS = 2
 _NEARLY_ALL = 0.7
 _BEGINNING = 600
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_SPELT = {"c++": "cpp", "c#": "csharp", "f#": "fsharp", ".net": "dotnet", "asp.net": "aspnet", "c/c++": "c-cpp", "&": "and"}
 _NO_TOPICS = frozenset(
     """
     blog blogs post posts article articles general misc miscellaneous other uncategorized uncategorised featured news archive home
@@ -82,18 +81,6 @@ def propose_topics(drafts: Sequence[Draft], *, language: str = "en") -> tuple[Pr
             rank = len(gathered) if label.is_tag else label.weight
             weighed.append((-rank, topic.title.casefold(), topic, gathered))
     return tuple(_chosen(sorted(weighed, key=lambda item: item[:2]), posts))
-
-
-def slug_of(title: str, *, fallback: str = "") -> str:
-    """A slug in ASCII: ``C++`` gives cpp, ``.NET`` dotnet, ``Élan vital`` elan-vital; ``fallback`` where nothing is left."""
-    words = (_SPELT.get(word, word) for word in title.casefold().split())
-    decomposed = unicodedata.normalize("NFKD", " ".join(words))
-    spelt = re.sub(r"(?<=\w)\+\+", "pp", decomposed).replace("c#", "csharp")
-    bare = "".join(character for character in spelt if not unicodedata.combining(character))
-    if sum(c.isalpha() and not c.isascii() for c in bare) > sum(c.isalpha() and c.isascii() for c in bare):
-        return fallback
-    slug = re.sub(r"[^a-z0-9]+", "-", bare.replace("'", "").replace("’", "")).strip("-")[:64].strip("-")
-    return f"{slug}-posts" if slug == ALL else slug or fallback
 
 
 def _chosen(weighed: Iterable[tuple[float, str, Topic, tuple[int, ...]]], posts: Sequence[Post]) -> Iterator[Proposal]:

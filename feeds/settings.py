@@ -21,9 +21,11 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from feeds import lifecycle
 from feeds.configuration import Compression, Duration, PositiveDuration, Site, Source, Table, Text, Topic, WebUrl
 from feeds.errors import Problem, SettingsError
 from feeds.model import ALL
+from feeds.slugs import with_slugs
 from feeds.sources import KINDS
 from feeds.sources.requirements import mistakes
 
@@ -84,7 +86,8 @@ class Settings(BaseSettings):
     @classmethod
     def _report_all(cls, data: Any, validate: ModelWrapValidatorHandler[Settings]) -> Settings:
         """Join what is wrong within tables with what is wrong between them, so that one run reports it all."""
-        problems = list(_between_tables(data))
+        data, unnamed = with_slugs(data)
+        problems = [*unnamed, *_between_tables(data)]
         try:
             settings = validate(data)
         except ValidationError as error:
@@ -198,6 +201,7 @@ def _between_tables(data: Mapping[str, Any]) -> Iterator[Problem]:
     sources, topics = _tables(data.get("sources")), _tables(data.get("topics"))
     yield from _repeated("sources", "id", sources)
     yield from _repeated("topics", "slug", topics)
+    yield from lifecycle.mistakes(topics)
     for n, topic in topics:
         if topic.get("slug") == ALL:
             yield Problem(f"topics.{n}.slug", f"'{ALL}' is the built-in topic of every post; choose another slug")
