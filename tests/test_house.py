@@ -24,7 +24,8 @@ CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 
 pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PURE = (
-    "model", "text", "keys", "identity", "merge", "intake", "classify", "compression", "representation", "schedule", "gate", "lifecycle",
+    "model", "text", "keys", "identity", "merge", "intake", "classify", "compression", "representation", "schedule", "gate",
+    "lifecycle",
 )  # fmt: skip
 TABLES = {"site": Site, "sources": Source, "topics": Topic, "fetch": Fetching, "serve": Serving, "compression": Compression}
 KEYS = [*(f"{table}.{key}" for table, model in TABLES.items() for key in model.model_fields), *Settings.model_fields]
