@@ -47,13 +47,13 @@ class Choices(dict[str | None, str]):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One content coding of a representation, with the headers of its 200 and of its 304."""
+    """One content coding of a representation, with every answer that it can give."""
 
     coding: str
     etag: str
-    body: bytes
-    ok: Headers
-    not_modified: Headers
+    ok: Answer
+    head: Answer
+    not_modified: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +101,24 @@ def _variant(coding: str, body: bytes, tag: str, *, media_type: str, modified: d
     described = [("Content-Type", media_type), ("Content-Length", str(len(body))), ("X-Content-Type-Options", "nosniff")]
     if coding != "identity":
         described.append(("Content-Encoding", coding))
-    return Variant(coding, etag, body, described + shared, shared)
+    ok, not_modified = Answer("200 OK", described + shared, body), Answer("304 Not Modified", shared, b"")
+    return Variant(coding, etag, ok=ok, head=ok._replace(body=b""), not_modified=not_modified)
 
 
 def answer(representation: Representation, method: str, request: Mapping[str, str]) -> Answer:
     """Answer GET or HEAD. ``request`` holds header fields under their WSGI names (``HTTP_IF_NONE_MATCH`` …)."""
     variant = representation.variants[representation.choices[request.get("HTTP_ACCEPT_ENCODING")]]
-    if _is_current(representation, variant, request):
-        return Answer("304 Not Modified", variant.not_modified, b"")
-    return Answer("200 OK", variant.ok, b"" if method == "HEAD" else variant.body)
-
-
-def _is_current(representation: Representation, variant: Variant, request: Mapping[str, str]) -> bool:
-    """Whether what the client holds is current: If-None-Match decides alone where there is one (RFC 9110 §13.2.2)."""
     condition = request.get("HTTP_IF_NONE_MATCH")
-    if condition is not None:
-        return condition == variant.etag or matches(condition, representation.tag)
-    since = request.get("HTTP_IF_MODIFIED_SINCE")
-    if since is None:
-        return False
+    if condition is None:  # only then does If-Modified-Since count (RFC 9110 §13.2.2)
+        current = "HTTP_IF_MODIFIED_SINCE" in request and _is_as_old(representation, request["HTTP_IF_MODIFIED_SINCE"])
+    else:
+        current = condition == variant.etag or matches(condition, representation.tag)
+    if current:
+        return variant.not_modified
+    return variant.head if method == "HEAD" else variant.ok
+
+
+def _is_as_old(representation: Representation, since: str) -> bool:
     moment = _parse_http_date(since)
     return moment is not None and representation.last_modified <= moment
 
