@@ -1,0 +1,85 @@
+"""What a poll costs in process: a hit on the shelf by the wrapper, against a standard Flask view of the same feed.
+
+Both answer the same request within one interpreter, in turns, so that the ratio holds on a noisy machine. Run by ``make bench``.
+"""
+
+from __future__ import annotations
+
+import statistics
+import timeit
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Flask, Response, make_response, request
+
+from feeds.compression import encode
+from feeds.configuration import Compression
+from feeds.representation import Representation, build
+from feeds.web.serving import ShelfFirst
+
+PATH = "/feeds/a.atom"
+MODIFIED = datetime(2026, 1, 2, tzinfo=UTC)
+BODY = b"<feed>" + b"".join(b"<entry>%d: a post, and what it says</entry>" % (n * n) for n in range(1500)) + b"</feed>"
+ROUNDS, HITS, VIEWS = 15, 20_000, 400
+
+
+def main() -> None:
+    """Print the time of a hit and of a view, and their ratio, for a 304 and a compressed 200."""
+    representation = build(PATH, encode(BODY, Compression()), media_type="application/atom+xml", last_modified=MODIFIED, headers=[])
+    tag = representation.variants["gzip"].etag
+    print(f"{len(BODY):,} bytes, medians of {ROUNDS} rounds in turns")
+    for name, headers in {"304": {"HTTP_IF_NONE_MATCH": tag}, "200 gzip": {}}.items():
+        environ = _environ(HTTP_ACCEPT_ENCODING="gzip", **headers)
+        hit, view = _in_turns(_wrapped(representation), _viewed(representation), environ)
+        print(f"{name:9} hit {hit * 1e6:6.2f} µs   standard view {view * 1e6:7.1f} µs   {view / hit:5.0f} times cheaper")
+
+
+def _in_turns(hit: Callable[..., Any], view: Callable[..., Any], environ: dict[str, Any]) -> tuple[float, float]:
+    """Median seconds per request of each."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        times[0].append(timeit.timeit(lambda: hit(environ, _start), number=HITS) / HITS)
+        times[1].append(timeit.timeit(lambda: _drained(view(dict(environ), _start)), number=VIEWS) / VIEWS)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def _wrapped(representation: Representation) -> ShelfFirst:
+    return ShelfFirst(lambda *_: [], SimpleNamespace(paths={PATH: representation}))  # type: ignore[arg-type]
+
+
+def _viewed(representation: Representation) -> Flask:
+    """The view as one writes it: a response, its validators, and Werkzeug's own conditional answer."""
+    app = Flask(__name__)
+    variant = representation.variants["gzip"]
+
+    @app.get("/feeds/<slug>.atom")
+    def feed(slug: str) -> Response:  # noqa: ARG001
+        response = make_response(variant.ok.body)
+        response.mimetype = "application/atom+xml"
+        response.headers["Content-Encoding"] = "gzip"
+        response.last_modified = MODIFIED
+        response.set_etag(variant.etag.strip('"'))
+        response.vary.add("Accept-Encoding")
+        return response.make_conditional(request.environ)
+
+    return app
+
+
+def _environ(**headers: str) -> dict[str, Any]:
+    server = {"SERVER_NAME": "localhost", "SERVER_PORT": "8000", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http"}
+    return {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": PATH, "QUERY_STRING": "", **server, **headers}
+
+
+def _start(*_: Any) -> None:
+    return None
+
+
+def _drained(body: Iterable[bytes]) -> None:
+    for _ in body:
+        pass
+
+
+if __name__ == "__main__":
+    main()
