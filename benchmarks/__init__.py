@@ -1,0 +1,1 @@
+"""What topicfeeds costs, as ratios against peers that are measured in the same run."""
