@@ -6,6 +6,7 @@ Pure, and the heart of "refreshing twice changes nothing": the same drafts over 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -87,9 +88,10 @@ def take_in(drafts: Sequence[Draft], rules: Rules, known: Known, *, now: datetim
     """Work out what ``drafts``, all of one document, change."""
     authority, name, provenance = urlsplit(rules.site.home).netloc, rules.source.id, rules.provenance
     inside = provenance.host if provenance.is_inside else ""
+    guids = Counter(draft.guid for draft in drafts)
 
     def mint(draft: Draft, taken: Callable[[str], bool]) -> str:
-        if rules.keep_ids and _ABSOLUTE.match(draft.guid) and not taken(draft.guid):
+        if rules.keep_ids and guids[draft.guid] == 1 and _ABSOLUTE.match(draft.guid) and not taken(draft.guid):
             return draft.guid
         return mint_id(draft, authority=authority, first_seen=now, is_taken=taken, inside=inside)
 

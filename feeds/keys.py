@@ -14,7 +14,6 @@ from datetime import date, timedelta
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from feeds.model import Draft, Site, Source
-from feeds.text import absolute
 
 _TRACKING = re.compile(r"(?i)utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|igshid|yclid|_hs(enc|mi)|ref_src|wt_mc|pk_\w+|mtm_\w+")
 _INDEX = re.compile(r"(?i)/(index|default)\.(html?|php|aspx?)$")
@@ -134,10 +133,8 @@ class _Document:
             found.append(_bounded(f"id:{draft.guid}"))
         if draft.url and self.urls[canonical_url(draft.url)] == 1:
             found.append(url_key(draft.url))
-        permalink = absolute(draft.guid, draft.guid) if is_own else ""
         former = [alias for alias in draft.aliases if self.aliases[canonical_url(alias)] == 1]
-        former += [permalink] if permalink and urlsplit(permalink).path.strip("/") else []
-        return found + [url_key(address) for address in former if canonical_url(address) not in self.urls]
+        return found + [url_key(alias) for alias in former if canonical_url(alias) not in self.urls]
 
     def _item(self, draft: Draft) -> str:
         url = canonical_url(draft.url) if draft.url else ""

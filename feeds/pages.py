@@ -20,7 +20,7 @@ from feeds.errors import FetchError, ParseError
 from feeds.fetch import Fetched
 from feeds.keys import Provenance, canonical_host, canonical_url, ledger_keys
 from feeds.merge import merge
-from feeds.model import Draft, Post, SetAside, Source
+from feeds.model import Draft, Post, SetAside, Site, Source
 from feeds.settings import Settings
 from feeds.store import Store
 
@@ -120,7 +120,7 @@ class Pages:
         return replace(merge([draft, page]), partial=False, updated=draft.updated or page.updated, aliases=aliases)
 
     def _page(self, source: Source, url: str) -> Draft:
-        answer = self._courtesy.get_page(self._asked_at(source, url))
+        answer = self._courtesy.get_page(asked_at(url, source, self._settings.site))
         assert isinstance(answer, Fetched)  # it was asked for unconditionally
         zone = ZoneInfo(source.timezone or self._settings.site.timezone)
         return self._confined.read_page(answer.document, rules=source.page, zone=zone)
@@ -128,16 +128,17 @@ class Pages:
     def _provenance(self, source: Source) -> Provenance:
         return Provenance.of(source, self._settings.site)
 
-    def _asked_at(self, source: Source, url: str) -> str:
-        """Where a page is read: a site that is listed from within is read from within, whatever it calls itself.
 
-        A sitemap speaks of nothing but the host that serves it (sitemaps.org, "Sitemap file location").
-        """
-        provenance = self._provenance(source)
-        if source.kind not in _OF_THE_SITE or not provenance.is_inside or canonical_host(url) != provenance.home:
-            return url
-        inside, asked = urlsplit(source.url), urlsplit(url)
-        return urlunsplit((inside.scheme, inside.netloc, asked.path, asked.query, ""))
+def asked_at(url: str, source: Source, site: Site) -> str:
+    """Where a document of a site is read: what is listed from within is read from within, whatever the site calls itself.
+
+    A sitemap speaks of nothing but the host that serves it (sitemaps.org, "Sitemap file location"), and a listing of its own site.
+    """
+    provenance = Provenance.of(source, site)
+    if source.kind not in _OF_THE_SITE or not provenance.is_inside or canonical_host(url) != provenance.home:
+        return url
+    inside, asked = urlsplit(source.url), urlsplit(url)
+    return urlunsplit((inside.scheme, inside.netloc, asked.path, asked.query, ""))
 
 
 def _is_newer(draft: Draft, before: Draft) -> bool:

@@ -20,13 +20,13 @@ from feeds.classify import Classifier, topics_of
 from feeds.confine import Confined
 from feeds.courtesy import Courtesy
 from feeds.errors import FetchError, ParseError
-from feeds.fetch import NotModified
+from feeds.fetch import Fetched, NotModified
 from feeds.gather import Gathered, gather
 from feeds.keys import Provenance, ledger_keys, url_key
 from feeds.merge import PAGE
 from feeds.model import ALL, Document, Draft, Parsed, Post, Source
 from feeds.outcome import Outcome, Result, tell
-from feeds.pages import Completed, Pages
+from feeds.pages import Completed, Pages, asked_at
 from feeds.schedule import Rhythm, next_check
 from feeds.settings import Settings
 from feeds.store import SourceState, Store, Transaction
@@ -126,7 +126,10 @@ class Pipeline:
         def parse(document: Document) -> Parsed:
             return self._confined.parse(source, document, zone=zone)
 
-        ask = self.courtesy.get_page if source.kind == "listing" else self.courtesy.get
+        def ask(url: str, **validators: str) -> Fetched | NotModified:
+            get = self.courtesy.get_page if source.kind == "listing" else self.courtesy.get
+            return get(asked_at(url, source, self.settings.site), **validators)
+
         return gather(source, ask=ask, parse=parse, **options)
 
     def _unknown(self, source: Source, drafts: Sequence[Draft]) -> bool:

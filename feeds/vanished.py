@@ -18,6 +18,7 @@ _CHECKS = 3
 _APART = timedelta(hours=23)
 _AT_ONCE = 5
 _FOLLOWED = 20
+_SHIFT = timedelta(days=2)
 _TIME = timedelta(minutes=5)
 
 
@@ -59,9 +60,12 @@ class Vanished:
         )
 
     def _lost(self, source: str, drafts: Sequence[Draft], present: Collection[str]) -> list[Post]:
-        """The posts of a source that a document lacks, the newest first; all of them where it names no dates."""
+        """The posts of a source that a document lacks, the newest first; all of them where it names no dates.
+
+        The time that it covers begins a little earlier than it says, for a move may shift days.
+        """
         dates = [draft.published for draft in drafts if draft.published]
-        posts = self._store.listed_since(source, min(dates, default=datetime.min.replace(tzinfo=UTC)))
+        posts = self._store.listed_since(source, min(dates) - _SHIFT if dates else datetime.min.replace(tzinfo=UTC))
         return sorted((post for post in posts if post.id not in present), key=lambda post: post.published, reverse=True)
 
     def proved_gone(self, source: str) -> list[str]:

@@ -169,6 +169,8 @@ def _next(tree: LexborHTMLParser) -> str | None:
         if tree.css_first(f"{selector}[href]") is not None:
             return selector
     for link in tree.css("a[href]"):
+        if _OLDER.fullmatch(label := one_line(link.attributes.get("aria-label") or "")):
+            return f'a[aria-label="{label}"]'
         if _OLDER.fullmatch(one_line(link.text() or "")) and _classes(link):
             return f"a.{_classes(link)[0]}"
     return None
