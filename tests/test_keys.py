@@ -125,6 +125,14 @@ def test_a_canonical_address_that_pages_share_merges_nothing() -> None:
     assert "url:blog.example/blog" not in ledger
 
 
+def test_what_two_items_of_a_document_share_ties_neither_to_another_source() -> None:
+    ledger: dict[str, str] = {}
+    parts = [a_draft(guid=path, url=f"https://blog.example/{path}/") for path in ("part", "PART")]
+    ids = take(ledger, *parts, of=FEED)
+    (staged,) = take(ledger, at_host("staging.example", url="https://staging.example/PART/"), of=STAGING)
+    assert staged not in ids
+
+
 def test_permalinks_as_guids_name_posts_only_within_their_source() -> None:
     one = a_draft(guid="https://blog.example/3", url="https://blog.example/a/", title="A")
     other = a_draft(guid="https://blog.example/3", url="https://blog.example/b/", title="B")
