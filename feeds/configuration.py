@@ -98,6 +98,7 @@ class Site(Table):
     author: str = ""
     image: WebUrl | None = None
     items: Annotated[int, Field(ge=1, le=1000)] = 50
+    archive_items: Annotated[int, Field(ge=1, le=1000)] = 100
     max_age: PositiveDuration = timedelta(minutes=5)
     ids: Literal["mint", "keep"] = "mint"
     late_additions: Annotated[int, Field(ge=0, le=1000)] = 5

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from feeds.store import tables as t
-from feeds.store.writing import insert
+from feeds.store.dialect import insert
 
 
 class Turn(NamedTuple):

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from feeds.errors import StoreError
 from feeds.model import ALL, Draft, Post, SetAside
 from feeds.store import tables as t
+from feeds.store.entries import ArchiveFile, Entries, archive_file
 from feeds.store.hosts import Hosts
 from feeds.store.rows import CHUNK, Publication, SourceState, TopicCount, TopicState, chunks, post_of
 from feeds.store.writing import Transaction, said_of
@@ -214,6 +215,17 @@ class Store:
         """Every topic by slug."""
         with self.reading() as connection:
             return {row["slug"]: TopicState(**row) for row in connection.execute(sa.select(t.topics)).mappings()}
+
+    @contextmanager
+    def entries(self) -> Iterator[Entries]:
+        """The entries of feeds, to be read as one consistent view."""
+        with self.reading() as connection:
+            yield Entries(connection)
+
+    def archive_file(self, slug: str, number: int, suffix: str) -> ArchiveFile | None:
+        """An archive document of a topic as it is served."""
+        with self.reading() as connection:
+            return archive_file(connection, slug, number, suffix)
 
     def counts(self) -> dict[str, TopicCount]:
         """Posts and newest per topic, ``all`` included; a topic without posts is missing."""

@@ -52,6 +52,7 @@ class TopicState:
     changed: int
     published: int
     error: str
+    edition: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ posts = sa.Table(
     sa.Column("gone_checks", sa.Integer, nullable=False, server_default="0"),
     sa.Column("gone_checked", Moment),
     sa.Column("withdrawn", Moment),
+    sa.Index("ix_posts_service", "withdrawn", "held", "published", "id"),
 )
 """``held``: dated in the future when it was taken in, and in no feed until then. ``missing``: since when its source's document
 lacks it although it lists older posts; ``gone_checks`` counts the days on which its URL then answered 404 or 410; ``withdrawn``:
@@ -147,8 +148,47 @@ topics = sa.Table(
     sa.Column("changed", sa.BigInteger, nullable=False, default=1),
     sa.Column("published", sa.BigInteger, nullable=False, default=0),
     sa.Column("error", sa.Text, nullable=False, default=""),
+    sa.Column("edition", sa.BigInteger, nullable=False, server_default="0"),
 )
-"""``changed`` counts what happened to a topic, ``published`` is the count that is in service: different means pending."""
+"""``changed`` counts what happened to a topic, ``published`` is the count that is in service: different means pending. ``edition``
+moves with everything that is put into service of its feed: who publishes over one that moved meanwhile has to begin again."""
+
+entries = sa.Table(
+    "entries",
+    metadata,
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("post", sa.Text, sa.ForeignKey("posts.id"), primary_key=True),
+    sa.Column("document", sa.Integer),
+    sa.Column("updated", Moment),
+    sa.Index("ix_entries_document", "feed", "document"),
+)
+"""Where each post is in a topic's feed, by the feed's id: 0 is the subscription document, n the archive document n, nothing: it was
+there once. ``updated`` is that of the post as a closed archive document has it."""
+
+archives = sa.Table(
+    "archives",
+    metadata,
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("closed", sa.Boolean, nullable=False),
+    sa.Column("rendered", sa.String(64), nullable=False),
+    sa.Column("base", sa.Text, nullable=False),
+)
+"""Archive documents (RFC 5005 §4). ``closed``: it never changes again at the address ``base`` of the service; ``rendered`` is the
+fingerprint of what it was written from."""
+
+archive_files = sa.Table(
+    "archive_files",
+    metadata,
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("suffix", sa.String(16), primary_key=True),
+    sa.Column("coding", sa.String(16), primary_key=True),
+    sa.Column("tag", sa.String(64), nullable=False),
+    sa.Column("last_modified", Moment, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+"""The bytes of archive documents by format and content coding. They are read on demand: history outgrows the memory of a worker."""
 
 publications = sa.Table(
     "publications",

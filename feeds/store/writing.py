@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from feeds.model import Draft, Membership, Post, SetAside
 from feeds.representation import Headers
 from feeds.store import tables as t
+from feeds.store.dialect import insert
+from feeds.store.entries import Entries
 from feeds.store.rows import Publication, chunks, draft_from_json, draft_to_json, post_of
 
 
@@ -21,6 +22,7 @@ class Transaction:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self.entries = Entries(connection)
 
     # -- sources ------------------------------------------------------------------------------------------------
 
@@ -186,6 +188,11 @@ class Transaction:
         """Say which state of a topic has been dealt with, and what was wrong with it, if anything."""
         self._connection.execute(sa.update(t.topics).where(t.topics.c.slug == slug).values(published=changed, error=error))
 
+    def take_edition(self, slug: str, seen: int) -> bool:
+        """Move a topic's edition on; false when it is not the one that was seen, because another process published meanwhile."""
+        here = (t.topics.c.slug == slug) & (t.topics.c.edition == seen)
+        return self._connection.execute(sa.update(t.topics).where(here).values(edition=seen + 1)).rowcount == 1
+
     def set_rules(self, fingerprint: str) -> None:
         """Say by which rules the stored posts are sorted now."""
         self._connection.execute(sa.update(t.state).where(t.state.c.key == "rules").values(text=fingerprint))
@@ -230,8 +237,3 @@ def said_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str
         for row in connection.execute(sa.select(t.said).where(t.said.c.post.in_(chunk))):
             found.setdefault(row.post, {})[row.source] = draft_from_json(row.draft)
     return found
-
-
-def insert(connection: sa.Connection, table: sa.Table) -> Any:
-    """INSERT with ON CONFLICT, which both dialects spell alike."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
