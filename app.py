@@ -19,6 +19,7 @@ from feeds.shelf import Shelf
 from feeds.store import open_store
 from feeds.supervisor import DRAIN
 from feeds.web import errors, machines, people, readers
+from feeds.web.archives import Archives
 from feeds.web.serving import ShelfFirst
 
 
@@ -35,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask("topicfeeds", static_folder=None)
     app.url_map.merge_slashes = False
     slugs = {ALL, *(topic.slug for topic in settings.topics)}
-    app.register_blueprint(readers.blueprint(shelf, slugs))
+    app.register_blueprint(readers.blueprint(shelf, Archives(store, settings.site), slugs))
     app.register_blueprint(people.blueprint(shelf, slugs, public_url=settings.site.public_url))
     app.register_blueprint(machines.blueprint(settings, store, shelf, draining=draining.is_set, now=lambda: datetime.now(UTC)))
     errors.register(app)

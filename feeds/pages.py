@@ -21,12 +21,12 @@ from feeds.fetch import Fetched
 from feeds.keys import Provenance, canonical_host, canonical_url, ledger_keys
 from feeds.merge import merge
 from feeds.model import Draft, Post, SetAside, Site, Source
+from feeds.schedule import PAGE_ATTEMPTS
 from feeds.settings import Settings
 from feeds.store import Store
 
 log = structlog.get_logger(__name__)
 
-_ATTEMPTS = 5
 _NO_ARTICLE = "is no article"
 _TIME = timedelta(minutes=5)
 _OF_THE_SITE = ("sitemap", "listing")
@@ -85,7 +85,7 @@ class Pages:
         """Posts of a source whose page was not read yet, each with what its page says."""
         end = time.monotonic() + _TIME.total_seconds()
         limit = self._settings.fetch.pages_per_refresh
-        for post in self._store.without_page(source.id, attempts=_ATTEMPTS, limit=limit):
+        for post in self._store.without_page(source.id, attempts=PAGE_ATTEMPTS, limit=limit):
             if time.monotonic() > end:
                 return
             try:
@@ -97,7 +97,7 @@ class Pages:
 
     def has_unread(self, source: Source) -> bool:
         """Whether there are posts whose page is still to be read."""
-        return bool(self._store.without_page(source.id, attempts=_ATTEMPTS, limit=1))
+        return bool(self._store.without_page(source.id, attempts=PAGE_ATTEMPTS, limit=1))
 
     def _known(self, source: Source, drafts: Sequence[Draft]) -> dict[int, Draft]:
         """What was read before of drafts that are known by URL alone, by their place."""

@@ -10,18 +10,21 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import structlog
 from pydantic import BaseModel
 
-from feeds import __version__, gate
+from feeds import __version__
+from feeds.addresses import feed_path, feed_urls, page_path, page_url
+from feeds.build import UNFIT, Build, build
 from feeds.compression import encode
-from feeds.errors import GateError
 from feeds.formats import FORMATS, pages
+from feeds.headers import CORS, caching
+from feeds.history import Edition, History, SupersededError
 from feeds.identity import tag_uri
-from feeds.model import ALL, Feed, Post, Site, Topic
+from feeds.model import ALL, Site, Topic
 from feeds.representation import Headers, opaque_tag
 from feeds.settings import Settings
 from feeds.store import Publication, Store, TopicCount, TopicState, Transaction
@@ -33,8 +36,6 @@ DIRECTORY = ""
 
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
-_CORS = ("Access-Control-Allow-Origin", "*")
-_STALE = "stale-while-revalidate=3600, stale-if-error=604800"
 
 
 def every_topic(settings: Settings) -> tuple[Topic, ...]:
@@ -83,104 +84,49 @@ def _publish_directory(settings: Settings, store: Store, now: datetime) -> int:
 
 
 def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicState, now: datetime) -> int:
-    feed = feed_of(settings.site, topic, state, store.newest(topic.slug, limit=settings.site.items))
+    history = History(settings, store, topic, state, now=now)
     try:
-        built, refused = _build(feed, now)
-    except (GateError, ValueError, UnicodeError) as error:
+        edition = history.next_edition()
+        built = build(edition.feed, now=now)
+        compressed = _compressed(_publications(built), settings)
+        with history.turn() as transaction:
+            history.put(transaction, edition)
+            replaced = sum(_put(transaction, publication, now) for publication in compressed)
+            if replaced:
+                transaction.touch([DIRECTORY])
+            refused = _refused(edition, built)
+            transaction.set_published(topic.slug, state.changed, error="; ".join(refused.values()))
+    except SupersededError:
+        return 0  # it is still pending, if what the other process published is not what is wanted
+    except UNFIT as error:
         log.error("publish.refused", topic=topic.slug, error=str(error))  # noqa: TRY400  the rule says it all
         with store.writing() as transaction:
             transaction.set_published(topic.slug, state.changed, error=str(error))
         return 0
-    compressed = _compressed(built, settings)
-    with store.writing() as transaction:
-        replaced = sum(_put(transaction, publication, now) for publication in compressed)
-        if replaced:
-            transaction.touch([DIRECTORY])
-        transaction.set_published(topic.slug, state.changed, error="; ".join(refused.values()))
+    for post, reason in refused.items():
+        log.error("publish.left_out", topic=topic.slug, post=post, reason=reason)
     if replaced:
-        log.info("publish", topic=topic.slug, entries=len(feed.posts) - len(refused), replaced=replaced)
+        log.info("publish", topic=topic.slug, entries=len(built.feed.posts), replaced=replaced)
     return replaced
 
 
-def feed_of(site: Site, topic: Topic, state: TopicState, posts: tuple[Post, ...]) -> Feed:
-    """A topic's feed as a value. Its ``updated`` is the newest change among its posts, never the time of the build."""
-    born = datetime.combine(state.since.date(), time.min, UTC)
-    return Feed(
-        id=state.feed_id,
-        slug=topic.slug,
-        title=site.title if topic.slug == ALL else f"{topic.title} — {site.title}",
-        description=topic.description or f"Posts on {topic.title} from {site.title}.",
-        home=page_url(site, topic.slug),
-        urls=feed_urls(site, topic.slug),
-        site=site,
-        updated=max((post.updated for post in posts), default=born),
-        posts=posts,
-    )
+def _refused(edition: Edition, built: Build) -> dict[str, str]:
+    """The posts that had to be left out, with the reasons."""
+    parts = (*(document.built for document in edition.documents), built)
+    return {post: reason for part in parts for post, reason in part.refused.items()}
 
 
-def page_url(site: Site, slug: str) -> str:
-    """Where a topic's page is."""
-    return _url(site, _page_path(slug))
-
-
-def feed_urls(site: Site, slug: str) -> dict[str, str]:
-    """Where a topic's feeds are, by format suffix."""
-    return {suffix: _url(site, _feed_path(slug, suffix)) for suffix in FORMATS}
-
-
-def _page_path(slug: str) -> str:
-    return f"/topics/{slug}/"
-
-
-def _feed_path(slug: str, suffix: str) -> str:
-    return f"/feeds/{slug}.{suffix}"
-
-
-def _url(site: Site, path: str) -> str:
-    return site.public_url + path.removeprefix("/")
-
-
-def _build(feed: Feed, now: datetime) -> tuple[list[Publication], dict[str, str]]:
-    """All representations of a feed, and the posts that had to be left out of it with the reason.
-
-    Raises GateError when the feed does not pass without them either.
-    """
-    try:
-        return _representations(feed, now), {}
-    except (GateError, ValueError, UnicodeError):  # what a post can do to a build
-        refused = {post.id: reason for post in feed.posts if (reason := _refusal(replace(feed, posts=(post,)), now))}
-    for post, reason in refused.items():
-        log.error("publish.left_out", topic=feed.slug, post=post, reason=reason)
-    return _representations(replace(feed, posts=tuple(p for p in feed.posts if p.id not in refused)), now), refused
-
-
-def _refusal(single: Feed, now: datetime) -> str:
-    """Why a feed of one post cannot be published; nothing if it can."""
-    try:
-        _representations(single, now)
-    except (GateError, ValueError, UnicodeError) as error:
-        return str(error)
-    return ""
-
-
-def _representations(feed: Feed, now: datetime) -> list[Publication]:
-    """A feed in every format, and its page. Raises GateError, or ValueError where a format cannot write a post."""
-    gate.check_posts(feed.slug, feed.posts, now=now)
-    built = []
-    for suffix, form in FORMATS.items():
-        path, body = _feed_path(feed.slug, suffix), form.render(feed)
-        gate.check_build(path, suffix, feed, body)
-        headers = [*_caching(feed.site), _CORS, ("Link", f'<{feed.urls[suffix]}>; rel="self"')]
-        built.append(
-            _publication(path, body, topic=feed.slug, media_type=form.content_type, modified=feed.updated, headers=headers)
+def _publications(built: Build) -> Iterator[Publication]:
+    """A feed in every format, and its page."""
+    feed = built.feed
+    for suffix, body in built.bodies.items():
+        media_type = FORMATS[suffix].content_type
+        headers = [*caching(feed.site), CORS, ("Link", f'<{feed.urls[suffix]}>; rel="self"')]
+        yield _publication(
+            feed_path(feed.slug, suffix), body, topic=feed.slug, media_type=media_type, modified=feed.updated, headers=headers
         )
-    page = pages.topic_page(feed)
-    built.append(
-        _publication(
-            _page_path(feed.slug), page, topic=feed.slug, media_type=_HTML, modified=feed.updated, headers=_caching(feed.site)
-        )
-    )
-    return built
+    page, headers = pages.topic_page(feed), caching(feed.site)
+    yield _publication(page_path(feed.slug), page, topic=feed.slug, media_type=_HTML, modified=feed.updated, headers=headers)
 
 
 def _directory(settings: Settings, counts: Mapping[str, TopicCount], now: datetime) -> Iterator[Publication]:
@@ -189,8 +135,8 @@ def _directory(settings: Settings, counts: Mapping[str, TopicCount], now: dateti
     entries = [_entry(site, topic, counts.get(topic.slug, TopicCount())) for topic in every_topic(settings)]
     newest = max((entry.newest for entry in entries if entry.newest), default=now)
     index, listing = pages.index_page(site, entries), pages.topics_json(site, entries)
-    yield _publication("/", index, topic="", media_type=_HTML, modified=newest, headers=_caching(site))
-    yield _publication("/api/topics.json", listing, topic="", media_type=_JSON, modified=newest, headers=[*_caching(site), _CORS])
+    yield _publication("/", index, topic="", media_type=_HTML, modified=newest, headers=caching(site))
+    yield _publication("/api/topics.json", listing, topic="", media_type=_JSON, modified=newest, headers=[*caching(site), CORS])
 
 
 def _entry(site: Site, topic: Topic, count: TopicCount) -> pages.Entry:
@@ -222,7 +168,3 @@ def _put(transaction: Transaction, built: Publication, now: datetime) -> bool:
         return False
     transaction.publish(replace(built, last_modified=now))
     return True
-
-
-def _caching(site: Site) -> Headers:
-    return [("Cache-Control", f"max-age={int(site.max_age.total_seconds())}, {_STALE}")]

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 FIRST_RETRY = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(days=1)
+PAGE_ATTEMPTS = 5
+"""How often a post's page is asked for before the post is taken as the source gave it."""
 _STRETCH = 0.25
 _QUIET_BEFORE_STRETCH = 4
 

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from feeds import report
+from feeds.addresses import feed_urls
 from feeds.clock import Clock
 from feeds.confine import Confined
 from feeds.courtesy import Courtesy
@@ -23,7 +24,7 @@ from feeds.fetch import Fetcher
 from feeds.init_command import address_of, init
 from feeds.outcome import Outcome
 from feeds.pipeline import Pipeline
-from feeds.publish import every_topic, feed_urls
+from feeds.publish import every_topic
 from feeds.settings import Fetching, Settings
 from feeds.store import Store
 from feeds.store.migrate import open_migrated

@@ -5,7 +5,7 @@ A feed is named by its permanent id, so that a topic's new slug leaves its histo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,6 +19,9 @@ from feeds.store.rows import chunks, post_of
 SUBSCRIPTION = 0
 """The number of the subscription document; archive documents count from 1."""
 
+_MEMBERS = sa.select(
+    t.posts.c.id, t.posts.c.digest, t.posts.c.updated, t.posts.c.source, t.posts.c.enriched, t.posts.c.page_attempts
+)
 _CLOSED = sa.exists().where(
     (t.archives.c.feed == t.entries.c.feed) & (t.archives.c.number == t.entries.c.document) & t.archives.c.closed
 )
@@ -30,6 +33,17 @@ class Candidate(NamedTuple):
     id: str
     published: datetime
     current: bool
+
+
+class Member(NamedTuple):
+    """A post in an archive document: which version it is, and what says whether its page is still to be read."""
+
+    id: str
+    digest: str
+    updated: datetime
+    source: str
+    enriched: bool
+    page_attempts: int
 
 
 class Archive(NamedTuple):
@@ -76,13 +90,24 @@ class Entries:
 
     def archives(self, feed: str) -> list[Archive]:
         """The archive documents of a feed, the first one first."""
-        query = sa.select(t.archives.c["number", "closed", "rendered", "base"]).where(t.archives.c.feed == feed)
+        columns = t.archives.c
+        query = sa.select(columns.number, columns.closed, columns.rendered, columns.base).where(t.archives.c.feed == feed)
         return [Archive(*row) for row in self._connection.execute(query.order_by(t.archives.c.number))]
 
-    def members(self, feed: str, number: int) -> list[str]:
-        """The ids of the posts in a document, withdrawn ones included where it is closed."""
-        query = sa.select(t.entries.c.post).where((t.entries.c.feed == feed) & (t.entries.c.document == number))
-        return list(self._connection.scalars(query.order_by(t.entries.c.post)))
+    def members(self, feed: str, number: int, *, topic: str = ALL) -> list[Member]:
+        """What an archive document holds of a topic, less what was withdrawn."""
+        here = (t.entries.c.feed == feed) & (t.entries.c.document == number)
+        query = _MEMBERS.join(t.entries, t.entries.c.post == t.posts.c.id).where(here & in_service(topic))
+        return [Member(*row) for row in self._connection.execute(query)]
+
+    def member_ids(self, feed: str, number: int) -> list[str]:
+        """The ids of the posts that an archive document in service holds, whatever became of them."""
+        here = (t.entries.c.feed == feed) & (t.entries.c.document == number)
+        return list(self._connection.scalars(sa.select(t.entries.c.post).where(here)))
+
+    def as_members(self, ids: Sequence[str]) -> list[Member]:
+        """Posts as what an archive document may hold."""
+        return [Member(*row) for chunk in chunks(ids) for row in self._connection.execute(_MEMBERS.where(t.posts.c.id.in_(chunk)))]
 
     def corrected(self, topic: str, feed: str, *, since: datetime, limit: int) -> tuple[Post, ...]:
         """Posts that were edited since their archive document was closed and since a time, the latest edit first."""
@@ -100,26 +125,18 @@ class Entries:
         return tuple(Deleted(row.id, row.withdrawn) for row in self._connection.execute(query))
 
     def posts(self, ids: Sequence[str]) -> dict[str, Post]:
-        """Posts by id, less those that were withdrawn."""
-        query = sa.select(t.posts).where(t.posts.c.withdrawn.is_(None))
+        """Posts by id."""
+        query = sa.select(t.posts)
         rows = (row for chunk in chunks(ids) for row in self._connection.execute(query.where(t.posts.c.id.in_(chunk))))
         return {row.id: post_of(row) for row in rows}
 
-    def unread(self, ids: Sequence[str], *, sources: Collection[str], attempts: int) -> bool:
-        """Whether the page of any of these posts is still to be read."""
-        unread = ~t.posts.c.enriched & (t.posts.c.page_attempts < attempts) & t.posts.c.source.in_(sources)
-        return any(
-            self._connection.execute(sa.select(t.posts.c.id).where(t.posts.c.id.in_(chunk) & unread).limit(1)).first()
-            for chunk in chunks(ids)
-        )
-
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def drop_lapsed(self, topic: str, feed: str) -> None:
-        """Take out of open archive documents what is no longer in the topic or in service."""
-        standing = sa.select(t.posts.c.id).where(in_service(topic))
-        lapsed = (t.entries.c.feed == feed) & (t.entries.c.document > SUBSCRIPTION) & ~_CLOSED & t.entries.c.post.not_in(standing)
-        self._connection.execute(sa.update(t.entries).where(lapsed).values(document=None))
+    def release(self, feed: str, ids: Sequence[str]) -> None:
+        """Take posts out of the documents of a feed."""
+        for chunk in chunks(ids):
+            here = (t.entries.c.feed == feed) & t.entries.c.post.in_(chunk)
+            self._connection.execute(sa.update(t.entries).where(here).values(document=None))
 
     def set_current(self, feed: str, ids: Iterable[str]) -> None:
         """Say what the subscription document holds; what it held and nothing else took over is nowhere."""

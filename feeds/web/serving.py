@@ -45,7 +45,7 @@ def from_shelf(shelf: Shelf, path: str) -> Response | None:
     representation = shelf.paths.get(path)
     if representation is None:
         return None
-    return _response(answer(representation, request.method, request.environ))
+    return as_answered(answer(representation, request.method, request.environ))
 
 
 class _AsAnswered(Response):
@@ -58,7 +58,8 @@ class _AsAnswered(Response):
         return self.headers
 
 
-def _response(answered: Answer) -> Response:
+def as_answered(answered: Answer) -> Response:
+    """An answer as a response of Flask's, byte for byte."""
     status, headers, body = answered
     response = _AsAnswered(body, status=status)
     response.headers = Headers(headers)

@@ -1,0 +1,46 @@
+"""Where everything that is published is found: paths below the service, and URLs under its public address. Pure."""
+
+from __future__ import annotations
+
+from feeds.formats import FORMATS
+from feeds.model import Site
+
+
+def page_path(slug: str) -> str:
+    """The path of a topic's page."""
+    return f"/topics/{slug}/"
+
+
+def feed_path(slug: str, suffix: str) -> str:
+    """The path of a topic's feed in a format."""
+    return f"/feeds/{slug}.{suffix}"
+
+
+def archive_path(slug: str, number: int, suffix: str) -> str:
+    """The path of an archive document of a topic's feed."""
+    return f"/feeds/{slug}/archive/{number}.{suffix}"
+
+
+def page_url(site: Site, slug: str) -> str:
+    """Where a topic's page is."""
+    return url_of(site, page_path(slug))
+
+
+def feed_urls(site: Site, slug: str) -> dict[str, str]:
+    """Where a topic's feeds are, by format suffix."""
+    return {suffix: url_of(site, feed_path(slug, suffix)) for suffix in FORMATS}
+
+
+def archive_urls(site: Site, slug: str, number: int, *, growing: int | None = None) -> dict[str, str]:
+    """Where an archive document is, by format suffix; nowhere for the number 0.
+
+    ``growing`` is how many entries it has so far, if more will come. That makes another URL of the same resource, so that neither a
+    cache nor a client that never reads an archive document twice (RFC 5005 §4) misses what was added.
+    """
+    query = "" if growing is None else f"?entries={growing}"
+    return {suffix: url_of(site, archive_path(slug, number, suffix)) + query for suffix in FORMATS if number}
+
+
+def url_of(site: Site, path: str) -> str:
+    """A path as an absolute URL."""
+    return site.public_url + path.removeprefix("/")

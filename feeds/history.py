@@ -1,0 +1,195 @@
+"""Keeps the archive documents of a topic's feed: what leaves the subscription document enters the chain, what is full is closed.
+
+What was never in the subscription document is archived ahead of it, a document at a time; what leaves it is put into service in
+the same transaction as the subscription document that no longer holds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from feeds.addresses import archive_urls
+from feeds.archive import Division, divide, lay_down
+from feeds.build import Build, build
+from feeds.compression import encode
+from feeds.documents import archived, feed_of
+from feeds.model import ALL, Feed, Topic
+from feeds.representation import opaque_tag
+from feeds.schedule import PAGE_ATTEMPTS
+from feeds.settings import Settings
+from feeds.store import Archive, ArchiveFile, Entries, Member, Store, TopicState, Transaction
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class SupersededError(Exception):
+    """Another process published the topic meanwhile; it stays pending, and is published from what is true then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An archive document that is to be put into service, with what is in it now, and the ids of what is no longer."""
+
+    archive: Archive
+    members: Sequence[Member]
+    lapsed: Sequence[str]
+    built: Build
+    codings: Mapping[str, Mapping[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What the next subscription document is: its feed, which posts of it are in no archive, what is archived with it."""
+
+    feed: Feed
+    window: tuple[str, ...]
+    documents: tuple[Document, ...]
+
+
+class History:
+    """The archive of one topic's feed, while the topic is being published."""
+
+    def __init__(self, settings: Settings, store: Store, topic: Topic, state: TopicState, *, now: datetime) -> None:
+        self._site = settings.site
+        self._compression = settings.compression
+        self._store = store
+        self._topic = topic
+        self._state = state
+        self._feed = state.feed_id
+        self._edition = state.edition
+        self._now = now
+        self._enriching = [source.id for source in settings.sources if source.enrich and source.kind != "folder"]
+
+    @contextmanager
+    def turn(self) -> Iterator[Transaction]:
+        """A transaction that only begins if nothing of this topic was put into service by anybody else. Raises SupersededError."""
+        with self._store.writing() as transaction:
+            if not transaction.take_edition(self._topic.slug, self._edition):
+                raise SupersededError(self._topic.slug)
+            yield transaction
+        self._edition += 1
+
+    def next_edition(self) -> Edition:
+        """Archive ahead what was never in the subscription document, and say what comes next.
+
+        Raises SupersededError, and GateError or ValueError for an archive document that cannot be written.
+        """
+        with self._store.entries() as entries:
+            archives = entries.archives(self._feed)
+            division = divide(entries.candidates(self._topic.slug, self._feed), items=self._site.items)
+        for archive in archives:
+            followed = archive != archives[-1]
+            if archive.base != self._site.public_url if archive.closed else followed:
+                self._put_now(self._document(archive, (), followed=followed or archive.closed))
+        laid = self._lay_down(archives, division)
+        documents = self._put_ahead(archives, laid, division)
+        return self._compose(division, documents, laid[-1][0] if laid else max((a.number for a in archives), default=0))
+
+    def put(self, transaction: Transaction, edition: Edition) -> None:
+        """Say where every post is from now on, and put archive documents into service with the subscription document."""
+        for document in edition.documents:
+            self._put(transaction, document)
+        transaction.entries.set_current(self._feed, edition.window)
+
+    def _put(self, transaction: Transaction, document: Document) -> None:
+        """Put an archive document into service; bytes that stay the same keep their validators."""
+        archive, built, entries = document.archive, document.built, transaction.entries
+        entries.release(self._feed, document.lapsed)
+        entries.put_archive(self._feed, archive, {member.id: member.updated for member in document.members})
+        for suffix, codings in document.codings.items():
+            present, tag = entries.file_tag(self._feed, archive.number, suffix), opaque_tag(codings["identity"])
+            if present != tag:
+                file = ArchiveFile(archive.closed, tag, self._now if present else built.feed.updated, codings)
+                entries.put_file(self._feed, archive.number, suffix, file)
+
+    def _lay_down(self, archives: Sequence[Archive], division: Division) -> list[tuple[int, tuple[str, ...]]]:
+        """What enters which archive document, from the last one there is on."""
+        entering, size = (*division.beside, *division.leaving), self._site.archive_items
+        if not archives:
+            return lay_down(entering, number=1, room=size, size=size) if entering else []
+        last = archives[-1]
+        if last.closed:
+            return lay_down(entering, number=last.number + 1, room=size, size=size) if entering else []
+        with self._store.entries() as entries:
+            room = size - len(self._standing(entries, last))
+        return lay_down(entering, number=last.number, room=room, size=size)
+
+    def _put_ahead(
+        self, archives: Sequence[Archive], laid: Sequence[tuple[int, tuple[str, ...]]], division: Division
+    ) -> tuple[Document, ...]:
+        """Put into service what the subscription document does not wait for; the rest of the documents."""
+        leaving, rest = set(division.leaving), []
+        for number, entering in laid:
+            last = laid[-1][0]
+            document = self._document(self._archive(archives, number), entering, followed=number < last)
+            if number < last - 1 and leaving.isdisjoint(entering):
+                self._put_now(document)
+            elif document is not None:
+                rest.append(document)
+        return tuple(rest)
+
+    def _put_now(self, document: Document | None) -> None:
+        if document is not None:
+            with self.turn() as transaction:
+                self._put(transaction, document)
+
+    def _archive(self, archives: Sequence[Archive], number: int) -> Archive:
+        known = (archive for archive in archives if archive.number == number)
+        return next(known, Archive(number, closed=False, rendered="", base=""))
+
+    def _document(self, archive: Archive, entering: Sequence[str], *, followed: bool) -> Document | None:
+        """An archive document as it is to be; None where it is in service as it should be.
+
+        It is closed once another follows, and no page is left to be read that may still complete one of its posts.
+        """
+        with self._store.entries() as entries:
+            members = [*self._standing(entries, archive), *entries.as_members(entering)]
+            wanted = Archive(
+                archive.number, followed and not any(map(self._is_unread, members)), *self._origin(members, followed=followed)
+            )
+            if wanted == archive:
+                return None
+            posts = entries.posts([member.id for member in members])
+            gone = set(entries.member_ids(self._feed, archive.number)) - posts.keys()
+        feed = archived(feed_of(self._site, self._topic, self._state, posts.values()), archive.number, followed=followed)
+        built = build(feed, now=self._now)
+        codings = {suffix: encode(body, self._compression) for suffix, body in built.bodies.items()}
+        return Document(wanted, members, () if archive.closed else sorted(gone), built, codings)
+
+    def _standing(self, entries: Entries, archive: Archive) -> list[Member]:
+        """What a document still holds: an open one loses what left the topic, a closed one only what was withdrawn."""
+        return entries.members(self._feed, archive.number, topic=ALL if archive.closed else self._topic.slug)
+
+    def _is_unread(self, member: Member) -> bool:
+        return member.source in self._enriching and not member.enriched and member.page_attempts < PAGE_ATTEMPTS
+
+    def _origin(self, members: Sequence[Member], *, followed: bool) -> tuple[str, str]:
+        """The fingerprint of what a document is written from, and the address that it is written for."""
+        versions = sorted((member.id, member.digest, member.updated.isoformat()) for member in members)
+        written = json.dumps([self._state.rules, followed, versions])
+        return hashlib.sha256(written.encode()).hexdigest()[:32], self._site.public_url
+
+    def _compose(self, division: Division, documents: tuple[Document, ...], last: int) -> Edition:
+        """The subscription document: the window, what was corrected since it began, and what was withdrawn since."""
+        with self._store.entries() as entries:
+            window = entries.posts(division.window)
+            since = min((post.published for post in window.values()), default=_EVER) if last else _EVER
+            corrected = entries.corrected(self._topic.slug, self._feed, since=since, limit=self._site.items)
+            deleted = entries.deleted(self._feed, since=since, limit=self._site.items)
+            growing = self._growing(entries, documents, last)
+        feed = feed_of(self._site, self._topic, self._state, (*window.values(), *corrected), deleted)
+        feed = replace(feed, previous=archive_urls(self._site, self._topic.slug, last, growing=growing))
+        return Edition(feed, tuple(window), documents)
+
+    def _growing(self, entries: Entries, documents: Sequence[Document], last: int) -> int | None:
+        """How many entries the last archive document has, while more may come."""
+        for document in documents:
+            if document.archive.number == last:
+                return None if document.archive.closed else len(document.members)
+        open_ones = (archive for archive in entries.archives(self._feed) if archive.number == last and not archive.closed)
+        return next((len(self._standing(entries, archive)) for archive in open_ones), None)

@@ -1,0 +1,425 @@
+"""A topic's whole history: whoever follows the chain of archive documents gets every post, once, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import json
+import random
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from lxml import etree
+
+from app import create_app
+from feeds import publish
+from feeds.formats import FORMATS
+from feeds.identity import content_digest
+from feeds.model import Membership
+from feeds.settings import load
+from feeds.store import Store
+from feeds.store.migrate import open_migrated
+from tests.builders import a_post, at
+from tests.conftest import write_config
+from tests.fakes import Time
+
+ITEMS, ARCHIVE = 4, 6
+NS = {"a": "http://www.w3.org/2005/Atom", "at": "http://purl.org/atompub/tombstones/1.0"}
+IMMUTABLE = "max-age=31536000, immutable"
+
+
+class World:
+    """A publication over a real store: posts come, change and go; readers ask for documents."""
+
+    def __init__(self, folder, database, **site):
+        self.clock = Time()
+        self._folder, self._database = folder, database
+        self.configure(**site)
+        self._count = 0
+        self._dated = at("2020-01-01")
+        self.shown = {}  # what the topic 'go-concurrency' should have, by id
+
+    def configure(self, **site):
+        tables = {"site": {"items": ITEMS, "archive_items": ARCHIVE, **site}}
+        config = write_config(self._folder, "https://blog.example", database=self._database, **tables)
+        self.settings = load(config, environ={})
+        self.store = open_migrated(self.settings.database_url)
+        with self.store.writing() as transaction:
+            transaction.keep_topics(publish.topic_rows(self.settings, self.clock()), self.clock())
+        self.app = create_app(self.settings)
+        self.app.extensions["topicfeeds"]["shelf"].close()
+
+    def add(self, count=1, *, late=False):
+        for _ in range(count):
+            self._count += 1
+            self._dated += timedelta(hours=1)
+            published = self._dated - timedelta(days=900) if late else self._dated
+            n = self._count
+            post = a_post(id=f"tag:blog.example,2020:{n}", url=f"https://blog.example/{n}/", title=f"Post {n}", published=published)
+            self.save(post)
+        return post.id
+
+    def save(self, post):
+        with self.store.writing() as transaction:
+            transaction.save_post(post, held=False)
+            transaction.save_memberships(post.id, [Membership("go-concurrency", 3.0, ())])
+            transaction.set_present([post.id])
+            transaction.touch(["all", "go-concurrency"])
+        self.shown[post.id] = post
+
+    def edit(self, entry_id):
+        self.clock.advance(minutes=1)
+        post = replace(self.shown[entry_id], content=f"<p>Edited at {self.clock()}.</p>", updated=self.clock())
+        self.save(replace(post, digest=content_digest(post)))
+
+    def withdraw(self, entry_id):
+        self.clock.advance(minutes=1)
+        with self.store.writing() as transaction:
+            transaction.withdraw([entry_id], self.clock())
+            transaction.touch(["all", "go-concurrency"])
+        return self.shown.pop(entry_id)
+
+    def leave(self, entry_id):
+        with self.store.writing() as transaction:
+            transaction.save_memberships(entry_id, [])
+            transaction.touch(["go-concurrency"])
+        return self.shown.pop(entry_id)
+
+    def publish(self, store=None):
+        self.clock.advance(minutes=1)
+        publish.publish_pending(self.settings, store or self.store, self.clock())
+        assert not [slug for slug, topic in self.store.topics().items() if topic.changed != topic.published]
+        self.app.extensions["topicfeeds"]["shelf"].load()
+
+    def get(self, target):
+        response = self.app.test_client().get(target)
+        assert response.status_code == 200, (target, response.status)
+        return response
+
+    def crawl(self, suffix="atom", slug="go-concurrency", *, between=lambda: None):
+        """Every document of the chain, the subscription document first: its path, ids and Cache-Control."""
+        target, documents = f"/feeds/{slug}.{suffix}", []
+        while target:
+            response = self.get(target)
+            ids, target = READ[suffix](response.data)
+            documents.append(Read(response.request.path, ids, response.headers["Cache-Control"], response.data))
+            between()
+        return documents
+
+
+class Read:
+    def __init__(self, path, ids, caching, body):
+        self.path, self.ids, self.closed, self.body = path, ids, caching == IMMUTABLE, body
+
+
+def _read_xml(path, identifier):
+    def read(body):
+        root = etree.fromstring(body)
+        links = [link.get("href") for link in root.iter(f"{{{NS['a']}}}link") if link.get("rel") == "prev-archive"]
+        return [entry.findtext(identifier, namespaces=NS) for entry in root.findall(path, NS)], _target(links)
+
+    return read
+
+
+def _read_json(body):
+    document = json.loads(body)
+    return [item["id"] for item in document["items"]], _target([document["next_url"]] if "next_url" in document else [])
+
+
+def _target(links):
+    assert len(links) <= 1
+    return "".join(f"{parts.path}?{parts.query}" for parts in map(urlsplit, links))
+
+
+READ = {"atom": _read_xml("a:entry", "a:id"), "rss": _read_xml("channel/item", "guid"), "json": _read_json}
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path, f"sqlite:///{tmp_path / 'store.db'}")
+
+
+def ids(documents):
+    return [entry_id for document in documents for entry_id in document.ids]
+
+
+def newest_first(world):
+    return [post.id for post in sorted(world.shown.values(), key=lambda post: post.published, reverse=True)]
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in FORMATS if suffix in READ])
+def test_the_first_publication_archives_the_whole_history(world, suffix):
+    world.add(ITEMS + 3 * ARCHIVE + 1)
+    world.publish()
+    documents = world.crawl(suffix)
+    assert ids(documents) == newest_first(world)
+    assert [len(document.ids) for document in documents] == [ITEMS, 1, ARCHIVE, ARCHIVE, ARCHIVE]
+    assert [document.closed for document in documents] == [False, False, True, True, True]
+    assert [document.path for document in documents[1:]] == [f"/feeds/go-concurrency/archive/{n}.{suffix}" for n in (4, 3, 2, 1)]
+
+
+@pytest.mark.parametrize("posts", [0, 1, ITEMS])
+def test_a_short_topic_has_no_archive(world, posts):
+    if posts:
+        world.add(posts)
+    world.publish()
+    assert len(world.crawl()) == 1
+    assert world.app.test_client().get("/feeds/go-concurrency/archive/1.atom").status_code == 404
+
+
+def test_what_leaves_the_subscription_document_enters_the_archive(world):
+    world.add(ITEMS)
+    for n in range(1, 2 * ARCHIVE + 2):
+        world.add()
+        world.publish()
+        documents = world.crawl()
+        assert ids(documents) == newest_first(world)
+        assert sum(len(document.ids) for document in documents[1:]) == n
+
+
+def test_a_full_document_is_closed_when_the_next_begins_and_names_it(world):
+    world.add(ITEMS + ARCHIVE)
+    world.publish()
+    assert [document.closed for document in world.crawl()] == [False, False]
+    world.add()
+    world.publish()
+    _, following, closed = world.crawl()
+    assert closed.closed
+    links = {link.get("rel"): link.get("href") for link in etree.fromstring(closed.body).findall("a:link", NS)}
+    assert urlsplit(links["next-archive"]).path == following.path
+    assert urlsplit(links["current"]).path == "/feeds/go-concurrency.atom"
+
+
+def test_an_archive_that_grew_has_another_address_for_clients_that_never_read_one_twice(world):
+    world.add(ITEMS + 1)
+    world.publish()
+    before = READ["atom"](world.get("/feeds/go-concurrency.atom").data)[1]
+    world.add()
+    world.publish()
+    after = READ["atom"](world.get("/feeds/go-concurrency.atom").data)[1]
+    assert (before, after) == ("/feeds/go-concurrency/archive/1.atom?entries=1", "/feeds/go-concurrency/archive/1.atom?entries=2")
+    assert world.get(before).data == world.get(after).data
+
+
+def test_a_late_addition_beside_a_full_window_is_archived_at_once(world):
+    world.add(ITEMS)
+    world.publish()
+    late = world.add(late=True)
+    world.publish()
+    current, archive = world.crawl()
+    assert late not in current.ids
+    assert archive.ids == [late]
+
+
+def test_a_correction_of_an_archived_post_is_shown_again_until_the_window_has_moved_on(world):
+    world.add(ITEMS + 2 * ARCHIVE)
+    first = newest_first(world)[-1]
+    world.publish()
+    closed = world.crawl()[-1]
+    world.edit(first)
+    world.publish()
+    documents = world.crawl()
+    assert documents[0].ids == [*newest_first(world)[:ITEMS], first]
+    assert documents[-1].body == closed.body
+    world._dated = world.clock() + timedelta(days=1)
+    world.clock.advance(days=30)
+    world.add(ITEMS)
+    world.publish()
+    assert first not in world.crawl()[0].ids
+
+
+def test_a_correction_in_an_open_archive_is_made_there(world):
+    world.add(ITEMS + 1)
+    first = newest_first(world)[-1]
+    world.publish()
+    world.edit(first)
+    world.publish()
+    current, archive = world.crawl()
+    assert first not in current.ids
+    assert b"Edited at" in archive.body
+
+
+def test_a_withdrawn_post_leaves_what_is_open_and_is_told_of(world):
+    world.add(ITEMS + ARCHIVE + 2)
+    oldest_first = newest_first(world)[::-1]
+    world.publish()
+    in_closed, in_open, in_current = oldest_first[0], oldest_first[ARCHIVE], oldest_first[-1]
+    for entry_id in (in_closed, in_open, in_current):
+        world.withdraw(entry_id)
+    world.publish()
+    current, last, closed = world.crawl()
+    assert in_closed in closed.ids
+    assert in_open not in last.ids
+    assert in_current not in current.ids
+    deleted = etree.fromstring(current.body).findall("at:deleted-entry", NS)
+    assert [entry.get("ref") for entry in deleted] == [in_current, in_open, in_closed]
+    assert len(current.ids) == ITEMS - 1, "what was archived does not come back into the window"
+
+
+def test_a_post_that_only_left_the_topic_is_not_told_of_as_deleted(world):
+    world.add(2)
+    world.publish()
+    world.leave(newest_first(world)[0])
+    world.publish()
+    (current,) = world.crawl()
+    assert current.ids == newest_first(world)
+    assert not etree.fromstring(current.body).findall("at:deleted-entry", NS)
+
+
+def test_closed_archives_keep_their_bytes_over_a_new_title_and_are_written_anew_for_a_new_address(world):
+    world.add(ITEMS + ARCHIVE + 1)
+    world.publish()
+    before = world.crawl()
+    world.configure(title="Another title")
+    world.publish()
+    after = world.crawl()
+    assert b"Another title" in after[0].body
+    assert b"Another title" in after[1].body
+    assert after[2].body == before[2].body
+    world.configure(public_url="https://new.example/")
+    world.publish()
+    moved = world.crawl()
+    assert ids(moved) == ids(before)
+    assert not any(b"https://feeds.example" in document.body for document in moved)
+
+
+def test_other_sizes_of_window_and_archive_leave_no_gap(world):
+    world.add(30)
+    world.publish()
+    for items, size in [(7, 3), (2, 10), (9, 1), (1, 6)]:
+        world.configure(items=items, archive_items=size)
+        world.add(3)
+        world.publish()
+        assert sorted(ids(world.crawl())) == sorted(world.shown), (items, size)
+
+
+def test_a_document_stays_open_while_pages_of_its_posts_are_still_to_be_read(tmp_path):
+    world = World(tmp_path, f"sqlite:///{tmp_path / 'store.db'}")
+    source = world.settings.sources[0].model_copy(update={"enrich": True})
+    world.settings = world.settings.model_copy(update={"sources": (source,)})
+    world.add(ITEMS + ARCHIVE + 1)
+    world.publish()
+    assert not any(document.closed for document in world.crawl())
+    first = world.shown[newest_first(world)[-1]]
+    for post in list(world.shown.values()):
+        world.save(replace(post, enriched=True, content=post.content + ("<p>Read.</p>" if post is first else "")))
+    world.publish()
+    documents = world.crawl()
+    assert [document.closed for document in documents] == [False, False, True]
+    assert b"Read." in documents[-1].body
+
+
+class Death(BaseException):
+    """Nothing in the service catches it, as nothing catches a kill -9."""
+
+
+class MortalStore(Store):
+    """A store whose process dies when it begins one transaction more than it has lives."""
+
+    def __init__(self, store, lives):
+        super().__init__(store.engine)
+        self.lives = lives
+
+    @contextmanager
+    def writing(self):
+        if self.lives == 0:
+            raise Death
+        self.lives -= 1
+        with super().writing() as transaction:
+            yield transaction
+
+
+@pytest.mark.parametrize("lives", range(6))
+def test_a_publication_that_dies_at_any_transaction_leaves_a_sound_chain(world, lives):
+    world.add(ITEMS)
+    world.publish()
+    world.add(3 * ARCHIVE, late=True)
+    world.add(2)
+    before = set(ids(world.crawl()))
+    with pytest.raises(Death):
+        publish.publish_pending(world.settings, MortalStore(world.store, lives), world.clock())
+    world.app.extensions["topicfeeds"]["shelf"].load()
+    crawled = ids(world.crawl())
+    assert len(crawled) == len(set(crawled))
+    assert before <= set(crawled)
+    world.publish()
+    assert sorted(ids(world.crawl())) == sorted(world.shown)
+
+
+def test_two_processes_that_publish_at_once_lose_and_repeat_nothing(world):
+    world.add(ITEMS + ARCHIVE)
+    world.publish()
+    world.add(3)
+    rival = World.__new__(World)
+    rival.__dict__.update(world.__dict__)
+
+    class Interrupted(Store):
+        done = False
+
+        @contextmanager
+        def writing(self):
+            if not Interrupted.done:
+                Interrupted.done = True
+                rival.publish()
+                rival.add(2)
+            with super().writing() as transaction:
+                yield transaction
+
+    publish.publish_pending(world.settings, Interrupted(world.store.engine), world.clock())
+    assert Interrupted.done
+    world.publish()
+    assert ids(world.crawl()) == newest_first(world)
+
+
+class Events:
+    """What happens to a publication, by chance; ``a_few_times`` limits it while a crawler reads, whose way would never end."""
+
+    def __init__(self, world, seed):
+        self.world = world
+        self.chance = random.Random(seed)
+        self.gone, self.edited = {}, set()
+
+    def __call__(self):
+        for _ in range(self.chance.randrange(4)):
+            self._one(self.chance.choice(["add", "add", "add", "late", "edit", "withdraw", "leave", "back"]))
+        if self.chance.random() < 0.1:
+            sizes = {"items": self.chance.randrange(1, 8), "archive_items": self.chance.randrange(2, 9)}
+            self.world.configure(title=f"Title {self.chance.random()}", **sizes)
+        self.world.publish()
+
+    def a_few_times(self):
+        left = iter(range(3))
+        return lambda: self() if next(left, None) is not None else None
+
+    def _one(self, event):
+        present = sorted(self.world.shown)
+        if event in ("add", "late"):
+            self.world.add(self.chance.randrange(1, 9), late=event == "late")
+        elif event == "back" and self.gone:
+            self.world.save(self.gone.pop(self.chance.choice(sorted(self.gone))))
+        elif present and event == "edit":
+            self.edited.add(entry_id := self.chance.choice(present))
+            self.world.edit(entry_id)
+        elif present and event in ("withdraw", "leave"):
+            post = getattr(self.world, event)(self.chance.choice(present))
+            self.gone[post.id] = post
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_crawler_loses_nothing_and_repeats_nothing_while_posts_come_change_and_go(world, seed):
+    happen, closed = Events(world, seed), {}
+    for _ in range(12):
+        happen()
+        for suffix in (suffix for suffix in FORMATS if suffix in READ):
+            documents = world.crawl(suffix)
+            archived, found = ids(documents[1:]), set(ids(documents))
+            assert len(archived) == len(set(archived)), "an entry is in two archive documents"
+            assert set(documents[0].ids) & set(archived) <= happen.edited, "only a corrected post is in both"
+            assert set(world.shown) <= found, "a post is lost"
+            assert found - set(world.shown) <= set(happen.gone), "an entry that is no post"
+            for document in (document for document in documents if document.closed):
+                assert closed.setdefault(document.path, document.body) == document.body, "closed bytes changed"
+        before = set(world.shown)
+        crawled = set(ids(world.crawl(between=happen.a_few_times())))
+        assert before & set(world.shown) <= crawled, "a post was lost while the crawler read"
