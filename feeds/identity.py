@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
-from feeds.keys import Provenance, canonical_host, canonical_url, ledger_keys
+from feeds.keys import Keys, Provenance, canonical_host, canonical_url, ledger_keys
 from feeds.model import Draft, Post
 
 
@@ -33,21 +33,27 @@ def assign(
     ledger: Mapping[str, str],
     mint: Callable[[Draft, Callable[[str], bool]], str],
     is_taken: Callable[[str], bool],
+    *,
+    names: Sequence[Keys] | None = None,
+    earlier: Collection[str] = (),
+    elsewhere: Collection[str] = (),
 ) -> tuple[list[Assignment], list[Draft]]:
     """Tie each draft to its post by the ledger, or mint an id; drafts that turn out to be one post are returned as repeats.
 
     ``ledger`` maps keys to ids (at least all keys of these drafts that it knows). ``mint`` is given a predicate that says
     whether an id is reserved. Weak keys tie a draft only to a post that no other draft of the document is.
+    Where the drafts are but a part of a document, ``names`` are their keys within the whole of it, ``earlier`` the ids of the parts
+    before, ``elsewhere`` the ids that strong keys tie to drafts of any part.
     """
-    named = list(zip(drafts, ledger_keys(drafts, provenance), strict=True))
+    named = list(zip(drafts, ledger_keys(drafts, provenance) if names is None else names, strict=True))
     tied = [next((ledger[key] for key in keys.strong if key in ledger), "") for _, keys in named]
-    present = set(tied)
+    present = {*tied, *earlier, *elsewhere}
     for n, (_, keys) in enumerate(named):
         candidate = next((ledger[key] for key in keys.sought if key in ledger), "")
         if not tied[n] and candidate and candidate not in present:
             tied[n] = candidate
             present.add(candidate)
-    known, given = dict(ledger), set[str]()
+    known, given = dict(ledger), set(earlier)
     assignments, repeats = [], []
     for (draft, keys), found in zip(named, tied, strict=True):
         owner = found or next((known[key] for key in keys.strong if key in known), "")

@@ -6,15 +6,14 @@ Pure, and the heart of "refreshing twice changes nothing": the same drafts over 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from urllib.parse import unquote, urlsplit
 
 from feeds.identity import Assignment, assign, content_digest, mint_id
-from feeds.keys import Provenance
+from feeds.keys import Keys, Provenance, ledger_keys
 from feeds.merge import PAGE, merge
 from feeds.model import Draft, Post, SetAside, Site, Source
 from feeds.text import excerpt, plain, sanitise, xml_safe
@@ -84,21 +83,54 @@ def _lets_in(source: Source, path: str) -> bool:
     return included and not any(fnmatchcase(path, pattern) for pattern in source.exclude)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A run of a document's drafts, with their keys within the whole of it, and the place of its first draft there."""
+
+    drafts: Sequence[Draft]
+    keys: Sequence[Keys]
+    start: int = 0
+
+
+def parts(drafts: Sequence[Draft], provenance: Provenance, *, items: int, characters: int) -> list[Part]:
+    """A document in one or more parts, each of at most so many drafts and, unless it is a single one, so many characters."""
+    keys, found, start, length = ledger_keys(drafts, provenance), list[Part](), 0, 0
+    for n, draft in enumerate(drafts):
+        length += len(draft.title) + len(draft.summary) + len(draft.content)
+        if n > start and (n - start == items or length > characters):
+            found.append(Part(drafts[start:n], keys[start:n], start))
+            start, length = n, len(draft.title) + len(draft.summary) + len(draft.content)
+    return [*found, Part(drafts[start:], keys[start:], start)]
+
+
 def take_in(drafts: Sequence[Draft], rules: Rules, known: Known, *, now: datetime) -> Intake:
     """Work out what ``drafts``, all of one document, change."""
+    return take_part(Part(drafts, ledger_keys(drafts, rules.provenance)), rules, known, now=now)
+
+
+def take_part(
+    part: Part, rules: Rules, known: Known, *, now: datetime, earlier: Collection[str] = (), elsewhere: Collection[str] = ()
+) -> Intake:
+    """Work out what a part of a document changes.
+
+    ``earlier`` are the ids of the parts before, ``elsewhere`` those that the ledger ties to drafts of any part.
+    """
     authority, name, provenance = urlsplit(rules.site.home).netloc, rules.source.id, rules.provenance
     inside = provenance.host if provenance.is_inside else ""
-    guids = Counter(draft.guid for draft in drafts)
+    own_guids = {draft.guid for draft, keys in zip(part.drafts, part.keys, strict=True) if keys.strong[0].startswith("guid:")}
 
     def mint(draft: Draft, taken: Callable[[str], bool]) -> str:
-        if rules.keep_ids and guids[draft.guid] == 1 and _ABSOLUTE.match(draft.guid) and not taken(draft.guid):
+        if rules.keep_ids and draft.guid in own_guids and _ABSOLUTE.match(draft.guid) and not taken(draft.guid):
             return draft.guid
         return mint_id(draft, authority=authority, first_seen=now, is_taken=taken, inside=inside)
 
-    nameless = [draft for draft in drafts if not _is_readable(draft)]
-    readable = [draft for draft in drafts if _is_readable(draft)]
-    assignments, repeats = assign(readable, provenance, known.ledger, mint, known.is_taken)
-    born = _first_dates(assignments, now)
+    nameless = [draft for draft in part.drafts if not _is_readable(draft)]
+    readable = [(draft, keys) for draft, keys in zip(part.drafts, part.keys, strict=True) if _is_readable(draft)]
+    drafts, names = [draft for draft, _ in readable], [keys for _, keys in readable]
+    assignments, repeats = assign(
+        drafts, provenance, known.ledger, mint, known.is_taken, names=names, earlier=earlier, elsewhere=elsewhere
+    )
+    born = _first_dates(assignments, part, now)
     ids = [assignment.id for assignment in assignments if not assignment.minted]
     before, said = known.posts(ids), known.said(ids)
     news = [a for a in assignments if said.get(a.id, {}).get(name) != a.draft]
@@ -138,10 +170,14 @@ def _is_readable(draft: Draft) -> bool:
     return bool(draft.guid or draft.url or draft.title or draft.summary or draft.content)
 
 
-def _first_dates(assignments: Sequence[Assignment], now: datetime) -> dict[str, datetime]:
-    """When new posts without a date count as published: when they were first seen, a second apart to keep the document's order."""
-    undated = (a.id for a in assignments if a.minted and not a.draft.published)
-    return {entry_id: now - timedelta(seconds=n) for n, entry_id in enumerate(undated)}
+def _first_dates(assignments: Sequence[Assignment], part: Part, now: datetime) -> dict[str, datetime]:
+    """When new posts without a date count as published: when they were first seen, a second apart to keep the document's order.
+
+    The place within the document counts, so that it makes no difference in how many goes the document was taken in.
+    """
+    place = {id(draft): part.start + n for n, draft in enumerate(part.drafts)}
+    undated = (a for a in assignments if a.minted and not a.draft.published)
+    return {a.id: now - timedelta(seconds=place[id(a.draft)]) for a in undated}
 
 
 def _change(

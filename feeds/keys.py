@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from feeds.model import Draft, Site, Source
 
 _TRACKING = re.compile(r"(?i)utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|igshid|yclid|_hs(enc|mi)|ref_src|wt_mc|pk_\w+|mtm_\w+")
 _INDEX = re.compile(r"(?i)/(index|default)\.(html?|php|aspx?)$")
+_ORDINARY = 500
 _PORTS = {"http": 80, "https": 443}
 _LOCAL = re.compile(r"(localhost|\d+(\.\d+){3})(:\d+)?|[0-9a-f]*:[0-9a-f.]*:[0-9a-f:.]*")
 _WORLDWIDE = re.compile(r"(?i)(tag|urn:uuid):.")
@@ -28,6 +30,10 @@ def canonical_url(url: str) -> str:
     Scheme, ``www.``, default port, trailing slash, ``index.html``, tracking parameters, an empty query and the case of the
     host make no difference; the order of parameters and the fragment do (change logs have a post per fragment).
     """
+    return _remembered(url) if len(url) <= _ORDINARY else _canonical(url)
+
+
+def _canonical(url: str) -> str:
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.")
     port = f":{parts.port}" if parts.port and parts.port != _PORTS.get(parts.scheme) else ""
@@ -35,6 +41,9 @@ def canonical_url(url: str) -> str:
     query = urlencode([(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _TRACKING.fullmatch(k)])
     fragment = "" if _TRACKING.match(parts.fragment) else parts.fragment
     return f"{host}{port}{path}" + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+
+
+_remembered = lru_cache(maxsize=1 << 16)(_canonical)  # a refresh asks for the same ones many times
 
 
 def canonical_host(url: str) -> str:

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from feeds import intake, publish
-from feeds.classify import Classifier, topics_of
+from feeds import intake, publish, saving
+from feeds.classify import Classifier
 from feeds.confine import Confined
 from feeds.courtesy import Courtesy
 from feeds.errors import FetchError, ParseError
@@ -24,9 +24,10 @@ from feeds.fetch import Fetched, NotModified
 from feeds.gather import Gathered, gather
 from feeds.keys import Provenance, ledger_keys, url_key
 from feeds.merge import PAGE
-from feeds.model import ALL, Document, Draft, Parsed, Post, Source
+from feeds.model import Document, Draft, Parsed, Post, Source
 from feeds.outcome import Outcome, Result, tell
 from feeds.pages import Completed, Pages, asked_at
+from feeds.saving import Taken
 from feeds.schedule import Rhythm, next_check
 from feeds.settings import Settings
 from feeds.store import SourceState, Store, Transaction
@@ -99,8 +100,7 @@ class Pipeline:
     def release(self) -> None:
         """Let posts whose date has come into their feeds."""
         with self.store.writing() as transaction:
-            for post in transaction.release(self._now()):
-                transaction.touch({ALL, *transaction.topics_of(post)})
+            transaction.touch_feeds_of(transaction.release(self._now()))
 
     def _look(self, source: Source, state: SourceState) -> Outcome:
         first_run = state.last_success is None
@@ -146,37 +146,26 @@ class Pipeline:
         return Outcome(source.id, "not-modified")
 
     def _succeeded(self, source: Source, state: SourceState, completed: Completed, gathered: Gathered) -> Outcome:
-        """Save what a document changes and how the source did, in one transaction."""
+        """Save what a document changes, and how the source did with the last of it."""
         now = self._now()
-        drafts = completed.drafts
-        rules = self._rules(source, state)
-        keys = [key for keys in ledger_keys(drafts, rules.provenance) for key in keys.all]
-        with self.store.writing() as transaction:
-            known = intake.Known(transaction.ledger(keys), transaction.posts, transaction.said, transaction.is_taken)
-            taken = intake.take_in(drafts, rules, known, now=now)
-            transaction.learn(taken.learned, now)
-            for change in taken.changes:
-                self._save(transaction, change.post, now)
-            for post, draft in taken.said.items():
-                transaction.save_said(post, source.id, draft, now)
+
+        def finish(transaction: Transaction, taken: Taken) -> None:
             self._note_missing(transaction, source, gathered, taken, now)
-            aside = (*gathered.set_aside, *completed.set_aside, *taken.set_aside)
-            transaction.replace_set_aside(source.id, aside, now)
-            row = self._healthy(source, now, quiet=0 if taken.changes else state.quiet + 1, floor=gathered.floor)
-            row |= {"last_change": now} if taken.changes else {}
+            transaction.replace_set_aside(source.id, (*gathered.set_aside, *completed.set_aside, *taken.set_aside), now)
+            busy = taken.new or taken.changed or _was_cut_short(state)
+            row = self._healthy(source, now, quiet=0 if busy else state.quiet + 1, floor=gathered.floor)
             if not completed.unread:  # else the document is read again, so that the rest of its pages is
                 row |= {"etag": gathered.etag, "last_modified": gathered.last_modified}
             transaction.record(source.id, **row, **_moved(state, gathered.moved_to))
-        new = sum(change.before is None for change in taken.changes)
-        result: Result = "changed" if taken.changes else "unchanged"
-        return Outcome(source.id, result, new, len(taken.changes) - new, len(aside), pages=completed.pages)
 
-    def _note_missing(
-        self, transaction: Transaction, source: Source, gathered: Gathered, taken: intake.Intake, now: datetime
-    ) -> None:
+        rules = self._rules(source, state)
+        taken = saving.take(self.store, self._classifier, completed.drafts, rules, now=now, finish=finish)
+        aside = len(gathered.set_aside) + len(completed.set_aside) + len(taken.set_aside)
+        result: Result = "changed" if taken.new or taken.changed else "unchanged"
+        return Outcome(source.id, result, taken.new, taken.changed, aside, pages=completed.pages)
+
+    def _note_missing(self, transaction: Transaction, source: Source, gathered: Gathered, taken: Taken, now: datetime) -> None:
         """Posts that a complete listing lacks are gone; those that a window should show are missing, until proved gone."""
-        for post in transaction.set_present(sorted(taken.present)):
-            transaction.touch({ALL, *transaction.topics_of(post)})
         lacking = self._vanished.lacking(source.id, gathered.drafts, taken.present, complete=gathered.complete)
         if gathered.complete:
             self._withdraw(transaction, lacking, now)
@@ -191,8 +180,8 @@ class Pipeline:
 
     def _withdraw(self, transaction: Transaction, ids: Sequence[str], now: datetime) -> None:
         transaction.withdraw(ids, now)
+        transaction.touch_feeds_of(ids)
         for post in ids:
-            transaction.touch({ALL, *transaction.topics_of(post)})
             log.info("post.withdrawn", post=post)
 
     def _healthy(self, source: Source, now: datetime, *, quiet: int, floor: timedelta | None) -> dict[str, Any]:
@@ -219,13 +208,6 @@ class Pipeline:
             transaction.record(source.id, **row, fetches=1, fetches_failed=1)
         return Outcome(source.id, "failed", error=error)
 
-    def _save(self, transaction: Transaction, post: Post, now: datetime) -> None:
-        """Store a post with its memberships, and mark the topics whose feeds that changes."""
-        memberships = self._classifier.classify(post)
-        transaction.save_post(post, held=post.published > now)
-        moved = transaction.save_memberships(post.id, memberships)
-        transaction.touch({ALL} | moved | topics_of(memberships))
-
     def _read_pages(self, source: Source, state: SourceState) -> int:
         """Read the pages of posts that were not read yet; soon again while there are more."""
         if not source.enrich or source.kind == "folder":
@@ -235,8 +217,8 @@ class Pipeline:
             now = self._now()
             with self.store.writing() as transaction:
                 said = transaction.said([post.id]).get(post.id, {})
-                self._save(transaction, intake.read_page(post, said, page, rules, now=now), now)
-                transaction.save_said(post.id, PAGE, page, now)
+                saving.save(transaction, self._classifier, [intake.read_page(post, said, page, rules, now=now)], now)
+                transaction.save_said(PAGE, {post.id: page}, now)
                 transaction.learn({url_key(page.url): post.id} if page.url else {}, now)
             read += 1
         if read and self._pages.has_unread(source):
@@ -253,10 +235,9 @@ class Pipeline:
         moved = 0
         for batch in _batches(self.store.every_post(), 200):
             with self.store.writing() as transaction:
-                for post in batch:
-                    topics = transaction.save_memberships(post.id, self._classifier.classify(post))
-                    transaction.touch(topics)
-                    moved += bool(topics)
+                topics = transaction.sort({post.id: self._classifier.classify(post) for post in batch})
+                transaction.touch(set[str]().union(*topics.values()))
+                moved += sum(map(bool, topics.values()))
         with self.store.writing() as transaction:
             transaction.set_rules(rules)
         log.info("topics.reclassified", posts_moved=moved)
@@ -264,6 +245,11 @@ class Pipeline:
 
 def _rhythm(source: Source) -> Rhythm:
     return Rhythm.of(source.every, source.every_min, source.every_max)
+
+
+def _was_cut_short(state: SourceState) -> bool:
+    """Whether the refresh that last changed posts was killed before it was through."""
+    return state.last_change is not None and (state.last_success is None or state.last_change > state.last_success)
 
 
 def _moved(state: SourceState, moved_to: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 _ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010fffd]")
 _SPACE = re.compile(r"\s+")
 _BLOCK = re.compile(r"<(/?(?:p|div|br|li|h[1-6]|pre|tr|t[dh]|[uod]l|d[td]|blockquote|section|article|figure|hr)\b)", re.IGNORECASE)
+_MARKED_UP = re.compile(r"[<>&]")
 _LIKELY_HTML = re.compile(r"<[a-zA-Z!/]|&(?:#\d+|#x[0-9a-fA-F]+|\w+);")
 
 _MATHML = {"math", "mi", "mn", "mo", "ms", "mtext", "mrow", "mfrac", "msqrt", "mroot", "msub", "msup", "msubsup"}
@@ -54,6 +55,8 @@ def plain(html: str) -> str:
 
 def sanitise(html: str, base: str) -> str:
     """HTML that is safe to show and rests on no base: scripts, forms and handlers gone, every URL absolute against ``base``."""
+    if html.isascii() and not _MARKED_UP.search(html):
+        return xml_safe(html).strip()  # the same, at once
     clean = nh3.clean(
         xml_safe(html),
         tags=_TAGS,

@@ -313,7 +313,7 @@ def test_a_held_post_is_in_no_feed_until_it_is_released(ready):
     assert ready.counts() == {"all": TopicCount(0, None)}
     with ready.writing() as transaction:
         assert transaction.release(NOW + DAY) == [tomorrow.id]
-        assert transaction.topics_of(tomorrow.id) == {"go"}
+        assert transaction.topics_of([tomorrow.id]) == {tomorrow.id: {"go"}}
         assert transaction.release(NOW + DAY) == []
     assert ready.newest("go", limit=9) == (tomorrow,)
 

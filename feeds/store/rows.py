@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -11,6 +11,8 @@ from feeds.model import Draft, Enclosure, Person, Post
 from feeds.representation import Headers
 
 CHUNK = 500
+_POST = tuple(field.name for field in fields(Post))
+_DRAFT = tuple(field.name for field in fields(Draft))
 _T = TypeVar("_T")
 
 
@@ -105,9 +107,21 @@ def post_of(row: Any) -> Post:
     )
 
 
+def row_of(post: Post) -> dict[str, Any]:
+    """A post as the columns of ``posts`` that are its own."""
+    row = {name: getattr(post, name) for name in _POST}
+    row["authors"] = [asdict(person) for person in post.authors]
+    row["enclosures"] = [asdict(enclosure) for enclosure in post.enclosures]
+    row["tags"] = list(post.tags)
+    return row
+
+
 def draft_to_json(draft: Draft) -> dict[str, Any]:
     """A draft as JSON, without what is empty."""
-    written = {name: value for name, value in asdict(draft).items() if value}
+    written = {name: value for name in _DRAFT if (value := getattr(draft, name))}
+    for name in ("authors", "enclosures"):
+        if name in written:
+            written[name] = [asdict(value) for value in written[name]]
     for name in ("published", "updated"):
         if name in written:
             written[name] = written[name].isoformat()

@@ -9,12 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from feeds.model import Draft, Membership, Post, SetAside
+from feeds.model import ALL, Draft, Membership, Post, SetAside
 from feeds.representation import Headers
 from feeds.store import tables as t
 from feeds.store.dialect import insert
 from feeds.store.entries import Entries
-from feeds.store.rows import Publication, chunks, draft_from_json, draft_to_json, post_of
+from feeds.store.rows import Publication, chunks, draft_from_json, draft_to_json, post_of, row_of
+
+_MINTED = sa.select(t.ledger.c.key).where(t.ledger.c.post == sa.bindparam("id")).limit(1)
 
 
 class Transaction:
@@ -55,9 +57,12 @@ class Transaction:
             ).tuples().all()
         )  # fmt: skip
         self._connection.execute(sa.delete(t.set_aside).where(t.set_aside.c.source == source))
-        for key, item in {item.key: item for item in items}.items():
-            row = {"source": source, "key": key, "title": item.title, "reason": item.reason, "since": known.get(key, now)}
-            self._connection.execute(sa.insert(t.set_aside).values(**row))
+        rows = [
+            {"source": source, "key": key, "title": item.title, "reason": item.reason, "since": known.get(key, now)}
+            for key, item in {item.key: item for item in items}.items()
+        ]
+        if rows:
+            self._connection.execute(sa.insert(t.set_aside), rows)
 
     # -- posts --------------------------------------------------------------------------------------------------
 
@@ -70,8 +75,7 @@ class Transaction:
 
     def is_taken(self, entry_id: str) -> bool:
         """Whether an entry id was ever minted."""
-        query = sa.select(t.ledger.c.key).where(t.ledger.c.post == entry_id).limit(1)
-        return self._connection.execute(query).first() is not None
+        return self._connection.execute(_MINTED, {"id": entry_id}).first() is not None
 
     def posts(self, ids: Sequence[str]) -> dict[str, Post]:
         """Posts by id."""
@@ -83,10 +87,10 @@ class Transaction:
         """What each source said of posts, by id and source."""
         return said_of(self._connection, ids)
 
-    def save_said(self, post: str, source: str, draft: Draft, now: datetime) -> None:
-        """Remember what a source says of a post now."""
-        row = {"post": post, "source": source, "draft": draft_to_json(draft), "since": now}
-        self._upsert(t.said, row, key=("post", "source"))
+    def save_said(self, source: str, drafts: Mapping[str, Draft], now: datetime) -> None:
+        """Remember what a source says of posts now, by their ids."""
+        rows = [{"post": post, "source": source, "draft": draft_to_json(draft), "since": now} for post, draft in drafts.items()]
+        self._upsert(t.said, rows, key=("post", "source"))
 
     def set_present(self, ids: Sequence[str]) -> list[str]:
         """Say that posts are in their source's document; the ids of those that come back from withdrawal."""
@@ -125,33 +129,47 @@ class Transaction:
 
     def save_post(self, post: Post, *, held: bool) -> None:
         """Insert or replace a post."""
-        row = asdict(post) | {"held": held}
-        row["authors"] = [asdict(person) for person in post.authors]
-        row["enclosures"] = [asdict(enclosure) for enclosure in post.enclosures]
-        row["tags"] = list(post.tags)
-        self._upsert(t.posts, row, key=("id",))
+        self.save_posts([(post, held)])
+
+    def save_posts(self, posts: Iterable[tuple[Post, bool]]) -> None:
+        """Insert or replace posts, each with whether it is held."""
+        self._upsert(t.posts, [row_of(post) | {"held": held} for post, held in posts], key=("id",))
 
     def save_memberships(self, post: str, memberships: Iterable[Membership]) -> set[str]:
         """Replace the topics of a post; the slugs of the topics that it entered or left."""
-        before = set(self._connection.scalars(sa.select(t.memberships.c.topic).where(t.memberships.c.post == post)))
-        after = {membership.topic: membership for membership in memberships}
+        return self.sort({post: tuple(memberships)})[post]
+
+    def sort(self, memberships: Mapping[str, Sequence[Membership]]) -> dict[str, set[str]]:
+        """Replace the topics of posts; per post the slugs of the topics that it entered or left."""
+        before = self.topics_of(list(memberships))
         rows = [
-            {"topic": topic, "post": post, "score": m.score, "evidence": [asdict(e) for e in m.evidence]}
-            for topic, m in after.items()
+            {"topic": m.topic, "post": post, "score": m.score, "evidence": [asdict(e) for e in m.evidence]}
+            for post, after in memberships.items()
+            for m in after
         ]
-        self._connection.execute(sa.delete(t.memberships).where(t.memberships.c.post == post))
+        for chunk in chunks(list(memberships)):
+            self._connection.execute(sa.delete(t.memberships).where(t.memberships.c.post.in_(chunk)))
         if rows:
             self._connection.execute(sa.insert(t.memberships), rows)
-        return before ^ after.keys()
+        return {post: before.get(post, set()) ^ {m.topic for m in after} for post, after in memberships.items()}
 
     def page_failed(self, post: str) -> None:
         """Count an attempt to read a post's page that failed."""
         counted = t.posts.c.page_attempts + 1
         self._connection.execute(sa.update(t.posts).where(t.posts.c.id == post).values(page_attempts=counted))
 
-    def topics_of(self, post: str) -> set[str]:
-        """The slugs of the topics that a post is in."""
-        return set(self._connection.scalars(sa.select(t.memberships.c.topic).where(t.memberships.c.post == post)))
+    def topics_of(self, posts: Sequence[str]) -> dict[str, set[str]]:
+        """The slugs of the topics that posts are in, by post; one in none is missing."""
+        query, found = sa.select(t.memberships.c.post, t.memberships.c.topic), dict[str, set[str]]()
+        for chunk in chunks(posts):
+            for post, topic in self._connection.execute(query.where(t.memberships.c.post.in_(chunk))):
+                found.setdefault(post, set()).add(topic)
+        return found
+
+    def touch_feeds_of(self, posts: Sequence[str]) -> None:
+        """Mark every topic that any of these posts is in as changed."""
+        if posts:
+            self.touch({ALL}.union(*self.topics_of(posts).values()))
 
     def release(self, now: datetime) -> list[str]:
         """Let go of held posts whose time has come; their ids."""
@@ -210,7 +228,7 @@ class Transaction:
             "codings": sorted(publication.codings),
             "revision": revision,
         }
-        self._upsert(t.publications, row, key=("path",))
+        self._upsert(t.publications, [row], key=("path",))
         self._connection.execute(sa.delete(t.bodies).where(t.bodies.c.path == publication.path))
         rows = [{"path": publication.path, "coding": coding, "body": body} for coding, body in publication.codings.items()]
         self._connection.execute(sa.insert(t.bodies), rows)
@@ -224,10 +242,12 @@ class Transaction:
         moved = sa.update(t.state).where(t.state.c.key == "revision").values(number=t.state.c.number + 1)
         return int(self._connection.execute(moved.returning(t.state.c.number)).scalar_one())
 
-    def _upsert(self, table: sa.Table, row: Mapping[str, Any], *, key: tuple[str, ...]) -> None:
-        statement = insert(self._connection, table).values(**row)
-        others = {name: statement.excluded[name] for name in row if name not in key}
-        self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=others))
+    def _upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, key: tuple[str, ...]) -> None:
+        """Insert rows of the same columns, or replace those columns where the key is there already."""
+        if rows:
+            statement = insert(self._connection, table)
+            others = {name: statement.excluded[name] for name in rows[0] if name not in key}
+            self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=others), list(rows))
 
 
 def said_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Draft]]:
