@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from feeds.compression import encode
+from feeds.configuration import Compression
 from feeds.errors import StoreError
 from feeds.model import Enclosure, Evidence, Membership, Person, Post, SetAside
-from feeds.representation import encode, opaque_tag
+from feeds.representation import opaque_tag
 from feeds.store import Publication, TopicCount, open_store, tables
 from feeds.store.migrate import head, open_migrated
 from tests.conftest import dump
@@ -50,7 +52,9 @@ def in_topic(topic):
 
 def a_publication(path="/feeds/all.atom", body=b"<feed/>", topic="all"):
     headers = [("Cache-Control", "max-age=300"), ("Link", '<https://feeds.example/>; rel="self"')]
-    return Publication(path, topic, opaque_tag(body), "application/atom+xml; charset=utf-8", NOW, headers, encode(body))
+    return Publication(
+        path, topic, opaque_tag(body), "application/atom+xml; charset=utf-8", NOW, headers, encode(body, Compression())
+    )
 
 
 @pytest.fixture
