@@ -20,6 +20,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psutil
 import psycopg
 import pytest
@@ -34,6 +35,9 @@ from feeds.settings import Settings, load
 from feeds.store import Store, tables
 from feeds.store.migrate import open_migrated
 from tests.fakes import BLOG, Origin, Time, rss
+
+hypothesis.settings.register_profile("house", deadline=None)  # how busy the machine is, is no property of the code
+hypothesis.settings.load_profile("house")
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "feeds"]
