@@ -97,6 +97,8 @@ class Site(Table):
     timezone: Zone = "UTC"
     author: str = ""
     image: WebUrl | None = None
+    icon: WebUrl | None = None
+    rights: str = ""
     items: Annotated[int, Field(ge=1, le=1000)] = 50
     archive_items: Annotated[int, Field(ge=1, le=1000)] = 100
     max_age: PositiveDuration = timedelta(minutes=5)
@@ -161,7 +163,8 @@ class Source(Table):
     """A place where the blog publishes, and how often to look there.
 
     ``path`` and ``permalink`` are for the kind ``folder``: the directory of Markdown files, and the pattern of their URLs
-    below ``url``. ``key`` is a Ghost Content API key. ``max_pages`` bounds how many documents one refresh reads.
+    below ``url``. ``key`` is a Ghost Content API key. ``title`` is what feeds call a source of another site. ``max_pages`` bounds
+    how many documents one refresh reads.
     """
 
     id: Slug
@@ -179,6 +182,7 @@ class Source(Table):
     listing: Listing | None = None
     fields: Fields | None = None
     page: Page = Page()
+    title: Text | None = None
     key: Text | None = None
     path: Text | None = None
     permalink: Text = "/:path/"

@@ -16,8 +16,8 @@ ALL = "all"
 """Slug of the built-in topic that holds every post."""
 
 __all__ = [
-    "ALL", "Deleted", "Document", "Draft", "Enclosure", "Evidence", "Feed", "Fields", "Listing", "Membership", "Page", "Parsed",
-    "Person", "Post", "SetAside", "Site", "Source", "Topic",
+    "ALL", "Deleted", "Document", "Draft", "Enclosure", "Evidence", "Feed", "Fields", "Listing", "Membership", "Origin", "Page",
+    "Parsed", "Person", "Post", "SetAside", "Site", "Source", "Topic",
 ]  # fmt: skip
 
 # -- what a source said --------------------------------------------------------------------------------------------
@@ -163,6 +163,14 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """A source that is not of the publication's own site, as a feed names it: what it is called, and where it is."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """One document of a topic's feed as a value: what every format renders from.
 
@@ -171,6 +179,9 @@ class Feed:
 
     ``previous`` and ``following`` are the neighbouring archive documents by format suffix, ``current`` the subscription documents;
     only an archive document has the latter (RFC 5005 §4). ``deleted`` are entries that were withdrawn.
+
+    ``label`` is what the topic is called by itself, ``interval`` how often it is worth asking, ``hubs`` are those that are told of
+    news (WebSub). ``origins`` are the sources that posts of other sites come from, by source id.
     """
 
     id: str
@@ -186,3 +197,7 @@ class Feed:
     previous: Mapping[str, str] = field(default_factory=dict)
     following: Mapping[str, str] = field(default_factory=dict)
     current: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
+    interval: timedelta = timedelta(minutes=30)
+    hubs: tuple[str, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)

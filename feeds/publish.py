@@ -20,7 +20,8 @@ from feeds import __version__
 from feeds.addresses import feed_path, feed_urls, page_path, page_url
 from feeds.build import UNFIT, Build, build
 from feeds.compression import encode
-from feeds.formats import FORMATS, pages
+from feeds.formats import FORMATS, directory, opml, pages
+from feeds.formats.elements import STYLESHEET
 from feeds.headers import CORS, caching
 from feeds.history import Edition, History, SupersededError
 from feeds.identity import tag_uri
@@ -36,6 +37,7 @@ DIRECTORY = ""
 
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
+_CSS = "text/css; charset=utf-8"
 
 
 def every_topic(settings: Settings) -> tuple[Topic, ...]:
@@ -134,14 +136,18 @@ def _directory(settings: Settings, counts: Mapping[str, TopicCount], now: dateti
     site = settings.site
     entries = [_entry(site, topic, counts.get(topic.slug, TopicCount())) for topic in every_topic(settings)]
     newest = max((entry.newest for entry in entries if entry.newest), default=now)
-    index, listing = pages.index_page(site, entries), pages.topics_json(site, entries)
-    yield _publication("/", index, topic="", media_type=_HTML, modified=newest, headers=caching(site))
-    yield _publication("/api/topics.json", listing, topic="", media_type=_JSON, modified=newest, headers=[*caching(site), CORS])
+    for path, body, media_type, headers in (
+        ("/", pages.index_page(site, entries), _HTML, []),
+        ("/api/topics.json", directory.topics_json(site, entries), _JSON, [CORS]),
+        (f"/{directory.OPML}", opml.render(site, entries), opml.MEDIA_TYPE, [CORS]),
+        (f"/{STYLESHEET}", pages.stylesheet(), _CSS, []),
+    ):
+        yield _publication(path, body, topic="", media_type=media_type, modified=newest, headers=[*caching(site), *headers])
 
 
-def _entry(site: Site, topic: Topic, count: TopicCount) -> pages.Entry:
+def _entry(site: Site, topic: Topic, count: TopicCount) -> directory.Entry:
     page, urls = page_url(site, topic.slug), feed_urls(site, topic.slug)
-    return pages.Entry(topic.slug, topic.title, topic.description, page, urls, count.posts, count.newest)
+    return directory.Entry(topic.slug, topic.title, topic.description, page, urls, count.posts, count.newest)
 
 
 def _publication(path: str, body: bytes, *, topic: str, media_type: str, modified: datetime, headers: Headers) -> Publication:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
@@ -19,6 +19,9 @@ from typing import NamedTuple
 Headers = list[tuple[str, str]]
 
 _REMEMBERED = 1024
+_UNSHOWN = {"application/atom+xml", "application/rss+xml", "text/x-opml"}
+"""Media types that browsers show as text or save as a file; as ``application/xml`` they show them with their stylesheet."""
+
 _SUFFIX = re.compile(r"(?:-|;|--)(?:gzip|br|zstd|deflate)$")
 _OPAQUE = re.compile(r'(?:W/)?"([^"]*)"')
 
@@ -61,7 +64,8 @@ class Representation:
     """A resource as it is served. ``tag`` is the opaque tag that its codings share.
 
     ``variants`` are by coding, the smallest first; ``choices`` remembers which of them an Accept-Encoding field gets, and is
-    shared by all representations that have the same ones.
+    shared by all representations that have the same ones. ``document`` is the same resource for a person who opens it in a browser,
+    where that needs another media type.
     """
 
     path: str
@@ -69,6 +73,7 @@ class Representation:
     last_modified: datetime
     variants: Mapping[str, Variant]
     choices: Choices
+    document: Representation | None = None
 
 
 def opaque_tag(body: bytes) -> str:
@@ -82,12 +87,24 @@ def build(path: str, codings: Mapping[str, bytes], *, media_type: str, last_modi
     ``codings`` has at least ``identity``; ``headers`` are those that a 200 and a 304 share (Cache-Control, Link …).
     """
     tag = opaque_tag(codings["identity"])
+    essence, _, parameters = media_type.partition(";")
+    if essence not in _UNSHOWN:
+        shared = [("Vary", "Accept-Encoding"), *headers]
+        return _build(path, codings, tag, media_type=media_type, modified=last_modified, headers=shared)
+    shared = [("Vary", "Accept-Encoding, Sec-Fetch-Dest"), *headers]
+    shown = f"application/xml;{parameters}"
+    document = _build(path, codings, f"{tag}-document", media_type=shown, modified=last_modified, headers=shared)
+    representation = _build(path, codings, tag, media_type=media_type, modified=last_modified, headers=shared)
+    return replace(representation, document=document)
+
+
+def _build(
+    path: str, codings: Mapping[str, bytes], tag: str, *, media_type: str, modified: datetime, headers: Headers
+) -> Representation:
+    shared = [("Last-Modified", http_date(modified)), *headers]
     smallest_first = sorted(codings, key=lambda coding: (len(codings[coding]), coding))
-    variants = {
-        coding: _variant(coding, codings[coding], tag, media_type=media_type, modified=last_modified, headers=headers)
-        for coding in smallest_first
-    }
-    return Representation(path, tag, last_modified, variants, _choices_among(tuple(smallest_first)))
+    variants = {coding: _variant(coding, codings[coding], tag, media_type=media_type, headers=shared) for coding in smallest_first}
+    return Representation(path, tag, modified, variants, _choices_among(tuple(smallest_first)))
 
 
 @lru_cache(maxsize=64)
@@ -95,9 +112,9 @@ def _choices_among(available: tuple[str, ...]) -> Choices:
     return Choices(available)
 
 
-def _variant(coding: str, body: bytes, tag: str, *, media_type: str, modified: datetime, headers: Headers) -> Variant:
+def _variant(coding: str, body: bytes, tag: str, *, media_type: str, headers: Headers) -> Variant:
     etag = f'"{tag}"' if coding == "identity" else f'"{tag}-{coding}"'
-    shared = [("ETag", etag), ("Last-Modified", http_date(modified)), ("Vary", "Accept-Encoding"), *headers]
+    shared = [("ETag", etag), *headers]
     described = [("Content-Type", media_type), ("Content-Length", str(len(body))), ("X-Content-Type-Options", "nosniff")]
     if coding != "identity":
         described.append(("Content-Encoding", coding))
@@ -107,6 +124,9 @@ def _variant(coding: str, body: bytes, tag: str, *, media_type: str, modified: d
 
 def answer(representation: Representation, method: str, request: Mapping[str, str]) -> Answer:
     """Answer GET or HEAD. ``request`` holds header fields under their WSGI names (``HTTP_IF_NONE_MATCH`` …)."""
+    document = representation.document
+    if document is not None and request.get("HTTP_SEC_FETCH_DEST") == "document":
+        representation = document
     variant = representation.variants[representation.choices[request.get("HTTP_ACCEPT_ENCODING")]]
     condition = request.get("HTTP_IF_NONE_MATCH")
     if condition is None:  # only then does If-Modified-Since count (RFC 9110 §13.2.2)

@@ -17,15 +17,22 @@ from feeds.store import Publication, Store
 
 log = structlog.get_logger(__name__)
 
+_PARAMETERS = 8
+"""How many parameters of a query are looked at."""
+
 POLL = 0.5
 """Seconds between two looks at the store's revision."""
 
 
 class Shelf:
-    """The representations in service. ``paths`` is replaced, never changed, so that a reader needs no lock."""
+    """The representations in service. ``paths`` is replaced, never changed, so that a reader needs no lock.
+
+    ``selected`` are those that have a query of their own, as ``path?query``.
+    """
 
     def __init__(self, store: Store) -> None:
         self.paths: Mapping[str, Representation] = {}
+        self.selected: Mapping[str, Representation] = {}
         self.revision = 0
         self.error = ""
         self._store = store
@@ -42,11 +49,20 @@ class Shelf:
             self._complain(str(getattr(error, "orig", None) or error))
             return False
         fresh = {publication.path: _representation(publication) for publication in news}
-        kept = {path: representation for path, representation in self.paths.items() if path in paths}
-        self.paths = {**kept, **fresh}
+        kept = {path: found for path, found in (*self.paths.items(), *self.selected.items()) if path in paths}
+        there = {**kept, **fresh}
+        self.paths = {path: found for path, found in there.items() if "?" not in path}
+        self.selected = {path: found for path, found in there.items() if "?" in path}
         self.revision = revision
         self.error = ""
         return bool(fresh)
+
+    def find(self, path: str, query: str) -> Representation | None:
+        """What a request with a query is for: the representation that one of its parameters selects, else that of the path."""
+        for parameter in query.split("&", _PARAMETERS)[:_PARAMETERS]:
+            if found := self.selected.get(f"{path}?{parameter}"):
+                return found
+        return self.paths.get(path)
 
     def watch(self) -> None:
         """Load now, and keep loading in a thread of this process and of every process that is forked from it."""

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from lxml import etree
 from selectolax.lexbor import LexborHTMLParser
 
-from feeds.formats import FORMATS, pages
-from feeds.model import Deleted, Document, Draft, Enclosure, Feed, Person, Post
+from feeds.formats import FORMATS, directory, opml, pages
+from feeds.model import Deleted, Document, Draft, Enclosure, Feed, Origin, Person, Post
 from feeds.sources import parse
 from feeds.text import one_line, sanitise, xml_safe
 from tests.builders import a_feed, a_post, a_site, a_source, at
@@ -26,6 +26,7 @@ XML = ("atom", "rss")
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 DC = "{http://purl.org/dc/elements/1.1/}"
 HISTORY = "{http://purl.org/syndication/history/1.0}"
+MEDIA = "{http://search.yahoo.com/mrss/}"
 CONTENT = "{http://purl.org/rss/1.0/modules/content/}"
 
 NASTY = (
@@ -84,7 +85,26 @@ CASES: dict[str, Feed] = {
         deleted=(Deleted("tag:blog.example,2026-03-10:blog/0", at("2026-03-05 06:07:08")),),
         previous={suffix: f"https://feeds.example/feeds/kernel/archive/2.{suffix}?entries=7" for suffix in FORMATS},
     ),
-    "image": a_feed(numbered(n=1), site=a_site(image="https://blog.example/logo.png", language="en-CA", description="A blog.")),
+    "image": a_feed(
+        numbered(n=2, image="https://blog.example/2.PNG?w=800"),
+        numbered(n=1, image="https://blog.example/picture"),
+        site=a_site(
+            image="https://blog.example/logo.png",
+            icon="https://blog.example/icon.png",
+            rights="© Ann",
+            language="en-CA",
+            description="A blog.",
+        ),
+    ),
+    "elsewhere": a_feed(
+        numbered(n=3, source="guest", language="de-AT"),
+        numbered(n=2, source="guest", authors=(), language="no language at all"),
+        numbered(n=1, language="EN"),
+        label="Kernel",
+        interval=timedelta(hours=3),
+        hubs=("https://hub.example/",),
+        origins={"guest": Origin("Guests & co", "https://guest.example/feed.xml")},
+    ),
 }
 
 
@@ -183,11 +203,14 @@ def test_the_feed_of_a_site_without_an_author_is_by_the_site() -> None:
     assert root.findtext("a:author/a:name", namespaces=ATOM) == "Blog"
 
 
-def test_an_item_has_one_enclosure_and_an_entry_has_all() -> None:
+def test_an_item_has_one_enclosure_and_the_others_as_media_and_an_entry_has_all() -> None:
     feed = CASES["enclosures"]
     item = etree.fromstring(FORMATS["rss"].render(feed)).find("channel/item")
     assert [dict(e.attrib) for e in item.findall("enclosure")] == [
         {"url": "https://cdn.example/1.mp3?a=1&b=2", "length": "12345", "type": "audio/mpeg"}
+    ]
+    assert [dict(e.attrib) for e in item.findall(f"{MEDIA}content")] == [
+        {"url": "https://cdn.example/1.ogg", "type": "audio/ogg", "medium": "audio"}
     ]
     entry = etree.fromstring(FORMATS["atom"].render(feed)).find("a:entry", ATOM)
     assert [dict(e.attrib) for e in entry.findall("a:link[@rel='enclosure']", ATOM)] == [
@@ -251,6 +274,112 @@ def test_a_date_of_a_json_feed_has_an_offset_in_whole_minutes(moment: str) -> No
     written = json.loads(FORMATS["json"].render(feed))["items"][0]["date_published"]
     assert datetime.fromisoformat(written) == at(moment)
     assert len(written) == len("2026-06-30T17:00:00-07:00")
+
+
+def test_a_post_from_elsewhere_names_its_source() -> None:
+    feed = CASES["elsewhere"]
+    first, second, third = etree.fromstring(FORMATS["atom"].render(feed)).findall("a:entry", ATOM)
+    source = first.find("a:source", ATOM)
+    assert {child.tag.partition("}")[2]: child.text or child.get("href") for child in source} == {
+        "id": "https://guest.example/feed.xml",
+        "title": "Guests & co",
+        "updated": "2026-03-04T05:06:07+00:00",
+        "link": "https://guest.example/feed.xml",
+    }
+    assert second.findtext("a:source/a:author/a:name", namespaces=ATOM) == "Guests & co"
+    assert third.find("a:source", ATOM) is None
+    items = etree.fromstring(FORMATS["rss"].render(feed)).findall("channel/item")
+    sources = [item.find("source") for item in items]
+    assert [(s.text, s.get("url")) for s in sources[:2]] == [("Guests & co", "https://guest.example/feed.xml")] * 2
+    assert sources[2] is None
+
+
+def test_a_post_says_its_language_where_it_is_another_than_the_feeds_and_is_one() -> None:
+    feed = CASES["elsewhere"]
+    lang = "{http://www.w3.org/XML/1998/namespace}lang"
+    assert [e.get(lang) for e in etree.fromstring(FORMATS["atom"].render(feed)).findall("a:entry", ATOM)] == ["de-AT", None, None]
+    items = etree.fromstring(FORMATS["rss"].render(feed)).findall("channel/item")
+    assert [item.findtext(f"{DC}language") for item in items] == ["de-AT", None, None]
+    assert [i.get("language") for i in json.loads(FORMATS["json"].render(feed))["items"]] == ["de-AT", None, None]
+
+
+def test_a_hub_is_named_in_every_format() -> None:
+    feed = CASES["elsewhere"]
+    assert etree.fromstring(FORMATS["atom"].render(feed)).find("a:link[@rel='hub']", ATOM).get("href") == "https://hub.example/"
+    channel = etree.fromstring(FORMATS["rss"].render(feed)).find("channel")
+    assert channel.find("a:link[@rel='hub']", ATOM).get("href") == "https://hub.example/"
+    assert channel.findtext("link") == feed.home
+    assert json.loads(FORMATS["json"].render(feed))["hubs"] == [{"type": "WebSub", "url": "https://hub.example/"}]
+
+
+@pytest.mark.parametrize(
+    ("interval", "ttl", "period", "frequency"),
+    [
+        (timedelta(seconds=20), "1", "hourly", "180"),
+        (timedelta(minutes=30), "30", "hourly", "2"),
+        (timedelta(hours=1), "60", "hourly", "1"),
+        (timedelta(hours=3), "180", "daily", "8"),
+        (timedelta(days=1), "1440", "daily", "1"),
+        (timedelta(days=3), "4320", "weekly", "2"),
+        (timedelta(weeks=9), "90720", "weekly", "1"),
+    ],
+)
+def test_a_channel_says_how_often_it_is_worth_asking(interval: timedelta, ttl: str, period: str, frequency: str) -> None:
+    channel = etree.fromstring(FORMATS["rss"].render(a_feed(interval=interval))).find("channel")
+    syndication = "{http://purl.org/rss/1.0/modules/syndication/}"
+    said = [channel.findtext("ttl"), *(channel.findtext(f"{syndication}update{name}") for name in ("Period", "Frequency"))]
+    assert said == [ttl, period, frequency]
+
+
+@pytest.mark.parametrize("suffix", XML)
+def test_a_feed_brings_a_stylesheet_and_a_link_for_people(suffix: str) -> None:
+    root = etree.fromstring(FORMATS[suffix].render(CASES["ordinary"]))
+    instruction = root.getprevious()
+    assert (instruction.target, instruction.get("href")) == ("xml-stylesheet", "https://feeds.example/feeds.css")
+    (link,) = root.iter("{http://www.w3.org/1999/xhtml}a")
+    assert (link.get("href"), link.text) == ("https://feeds.example/topics/kernel/",) * 2
+
+
+def test_the_stylesheet_shows_nothing_but_what_it_names() -> None:
+    css = pages.stylesheet().decode()
+    assert "*|* { display: none; }" in css
+    assert "url(" not in css
+
+
+def test_the_topic_is_the_category_of_its_feed() -> None:
+    category = etree.fromstring(FORMATS["atom"].render(CASES["elsewhere"])).find("a:category", ATOM)
+    assert dict(category.attrib) == {"term": "kernel", "scheme": "https://feeds.example/topics/kernel/", "label": "Kernel"}
+    category = etree.fromstring(FORMATS["rss"].render(CASES["elsewhere"])).find("channel/category")
+    assert (category.text, category.get("domain")) == ("Kernel", "https://feeds.example/topics/kernel/")
+
+
+def test_the_subscription_list_has_all_posts_and_the_topics_in_groups() -> None:
+    root = etree.fromstring(opml.render(a_site(author="Ann"), entries()))
+    assert {child.tag: child.text for child in root.find("head")} == {
+        "title": "Topics of Blog",
+        "dateModified": "Wed, 04 Mar 2026 00:00:00 GMT",
+        "ownerName": "Ann",
+        "ownerId": "https://blog.example/",
+    }
+    groups = root.findall("body/outline")
+    assert [(group.get("text"), [child.get("title") for child in group]) for group in groups] == [
+        ("Blog", ["All & everything"]),
+        ("Topics of Blog", ["Go"]),
+    ]
+    assert dict(groups[0][0].attrib) == {
+        "type": "rss",
+        "text": "All & everything",
+        "title": "All & everything",
+        "description": "<b>",
+        "xmlUrl": "https://feeds.example/feeds/all.atom",
+        "htmlUrl": "https://feeds.example/topics/all/",
+        "category": "all",
+        "language": "en",
+    }
+
+
+def test_the_subscription_list_of_a_blog_without_posts_has_no_date() -> None:
+    assert b"dateModified" not in opml.render(a_site(), [replace(entry, newest=None) for entry in entries()])
 
 
 @pytest.mark.parametrize("title", NASTY)
@@ -391,11 +520,13 @@ def test_a_page_dates_posts_where_the_blog_lives() -> None:
     assert (time.text(), time.attributes["datetime"]) == ("2026-03-03", "2026-03-04T05:06:07+00:00")
 
 
-def entries() -> list[pages.Entry]:
+def entries() -> list[directory.Entry]:
     feeds = {suffix: f"https://feeds.example/feeds/all.{suffix}" for suffix in FORMATS}
     return [
-        pages.Entry("all", "All & everything", "<b>", "https://feeds.example/topics/all/", feeds, 1, at("2026-03-04")),
-        pages.Entry("go", "Go", "", "https://feeds.example/topics/go/", {}, 0, None),
+        directory.Entry("all", "All & everything", "<b>", "https://feeds.example/topics/all/", feeds, 1, at("2026-03-04")),
+        directory.Entry(
+            "go", "Go", "", "https://feeds.example/topics/go/", {"atom": "https://feeds.example/feeds/go.atom"}, 0, None
+        ),
     ]
 
 
@@ -405,12 +536,14 @@ def test_the_directory_lists_every_topic_and_offers_the_feed_of_all() -> None:
         ("All & everything", "https://feeds.example/topics/all/"),
         ("Go", "https://feeds.example/topics/go/"),
     ]
-    assert {link.attributes["href"] for link in tree.css("link[rel=alternate]")} == set(entries()[0].feeds.values())
-    assert [p.text() for p in tree.css("main .meta")] == ["1 post, newest 2026-03-04", "0 posts"]
+    offered = {link.attributes["href"] for link in tree.css("link[rel=alternate]")}
+    assert offered == {*entries()[0].feeds.values(), "https://feeds.example/feeds.opml"}
+    assert [p.text() for p in tree.css("li .meta")] == ["1 post, newest 2026-03-04", "0 posts"]
 
 
 def test_the_directory_for_programs_says_the_same() -> None:
-    document = json.loads(pages.topics_json(a_site(), entries()))
+    document = json.loads(directory.topics_json(a_site(), entries()))
+    assert document["opml"] == "https://feeds.example/feeds.opml"
     assert document["site"] == {"title": "Blog", "home": "https://blog.example/"}
     assert document["topics"][0] == {
         "slug": "all",

@@ -66,7 +66,7 @@ def test_posts_come_out_sorted_into_topics(blog, assemble):
 def test_before_the_first_refresh_every_feed_is_there_and_empty(origin, assemble):
     pipeline = assemble()
     pipeline.publish()
-    paths = {"/", "/api/topics.json"}
+    paths = {"/", "/api/topics.json", "/feeds.opml", "/feeds.css"}
     for slug in ("all", "go-concurrency", "distributed-systems"):
         assert entries(pipeline, slug) == []
         paths |= {f"/topics/{slug}/", f"/feeds/{slug}.atom", f"/feeds/{slug}.rss", f"/feeds/{slug}.json"}
@@ -343,7 +343,7 @@ def test_two_builds_from_nothing_give_the_same_bytes_on_both_databases(blog, tmp
         built.append(in_service(pipeline.store))
         pipeline.store.close()
     assert built[0] == built[1] == built[2]
-    assert len(built[0]) == 14
+    assert len(built[0]) == 16
 
 
 CONTROL = "A\u0008 title\u0000 with\u001b[31m control\ufffe\u0085 characters"

@@ -81,7 +81,7 @@ def test_a_publication_that_dies_between_two_transactions_is_made_good(assemble,
     with pytest.raises(Death):
         publish.publish_pending(pipeline.settings, MortalStore(pipeline.store, lives), clock())
     pipeline.publish()
-    assert len(published(pipeline.store)) == 14
+    assert len(published(pipeline.store)) == 16
     with pipeline.store.writing() as transaction:
         transaction.touch(pipeline.store.topics())
     assert pipeline.publish() == 0, "something in service was out of date"

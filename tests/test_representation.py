@@ -56,10 +56,47 @@ def test_an_ordinary_answer_says_everything() -> None:
         "x-content-type-options": "nosniff",
         "etag": f'"{TAG}"',
         "last-modified": "Wed, 04 Mar 2026 05:06:07 GMT",
-        "vary": "Accept-Encoding",
+        "vary": "Accept-Encoding, Sec-Fetch-Dest",
         "cache-control": "max-age=300",
         "link": '<https://feeds.example/feeds/a.atom>; rel="self"',
     }
+
+
+# -- for people who open it in a browser ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_a_person_who_opens_a_feed_gets_a_type_that_browsers_show(coding: str) -> None:
+    shown, plain = get(HTTP_SEC_FETCH_DEST="document", **{ACCEPT: coding}), get(**{ACCEPT: coding})
+    ending = "" if coding == "identity" else f"-{coding}"
+    assert shown.body == plain.body
+    assert {name: value for name, value in headers(shown).items() if headers(plain)[name] != value} == {
+        "content-type": "application/xml; charset=utf-8",
+        "etag": f'"{TAG}-document{ending}"',
+    }
+
+
+@pytest.mark.parametrize("destination", ["empty", "image", "", "Document", "iframe"])
+def test_everybody_else_gets_the_type_of_the_feed(destination: str) -> None:
+    assert get(HTTP_SEC_FETCH_DEST=destination) == get()
+
+
+@pytest.mark.parametrize("tag", [f'"{TAG}-document"', f'W/"{TAG}-document-gzip"', "*"])
+def test_what_a_browser_holds_is_current(tag: str) -> None:
+    got = get(HTTP_SEC_FETCH_DEST="document", **{NONE_MATCH: tag})
+    assert (got.status, headers(got)["etag"]) == ("304 Not Modified", f'"{TAG}-document"')
+
+
+def test_what_a_reader_holds_is_not_what_a_browser_gets_nor_the_reverse() -> None:
+    assert get(HTTP_SEC_FETCH_DEST="document", **{NONE_MATCH: f'"{TAG}"'}).status == "200 OK"
+    assert get(**{NONE_MATCH: f'"{TAG}-document"'}).status == "200 OK"
+
+
+@pytest.mark.parametrize("media_type", ["application/feed+json", "text/html; charset=utf-8"])
+def test_what_browsers_show_anyway_is_the_same_for_everybody(media_type: str) -> None:
+    there = build("/x", {"identity": BODY}, media_type=media_type, last_modified=MODIFIED, headers=HEADERS)
+    got = answer(there, "GET", {"HTTP_SEC_FETCH_DEST": "document"})
+    assert (got, headers(got)["vary"]) == (answer(there, "GET", {}), "Accept-Encoding")
 
 
 CURRENT = [

@@ -29,6 +29,8 @@ RESOURCES = {
     "/feeds/go-concurrency.rss": "application/rss+xml; charset=utf-8",
     "/feeds/go-concurrency.json": "application/feed+json",
     "/api/topics.json": "application/json",
+    "/feeds.opml": "text/x-opml; charset=utf-8",
+    "/feeds.css": "text/css; charset=utf-8",
 }
 FEEDS = [path for path in RESOURCES if path.startswith("/feeds/")]
 ATOM = "/feeds/go-concurrency.atom"
@@ -132,7 +134,8 @@ def test_a_resource_and_its_headers(stack, path):
     assert status == 200
     assert headers["content-type"] == RESOURCES[path]
     assert headers["content-length"] == str(len(body))
-    assert headers["vary"] == "Accept-Encoding"
+    differs = path.endswith((".atom", ".rss", ".opml"))  # for people who open it
+    assert headers["vary"] == ("Accept-Encoding, Sec-Fetch-Dest" if differs else "Accept-Encoding")
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == CACHING
     assert headers["etag"].strip('"').isalnum()
@@ -146,6 +149,14 @@ def test_a_feed_names_its_own_address_and_is_open_to_scripts(stack, path):
     headers = stack.get(path, host="evil.example")[1]
     assert headers["link"] == f'<https://feeds.example{path}>; rel="self"'
     assert headers["access-control-allow-origin"] == "*"
+
+
+def test_a_person_who_opens_a_feed_gets_xml_that_a_browser_shows(stack):
+    headers, body = stack.get(ATOM, sec_fetch_dest="document")[1:]
+    assert headers["content-type"] == "application/xml; charset=utf-8"
+    assert body == stack.get(ATOM)[2]
+    assert stack.get(ATOM, sec_fetch_dest="document", if_none_match=headers["etag"])[0] == 304
+    assert stack.get(ATOM, if_none_match=headers["etag"])[0] == 200
 
 
 def test_the_host_header_decides_nothing(stack):

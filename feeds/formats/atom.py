@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from feeds.formats import elements
 from feeds.formats.chain import atom_elements
-from feeds.formats.extensions import Element, new_generator, spell_titles
-from feeds.model import Feed, Person, Post
+from feeds.formats.extensions import XML, Element, new_generator, spell_titles
+from feeds.model import Feed, Origin, Person, Post
 
 MEDIA_TYPE = "application/atom+xml"
 
@@ -14,24 +15,38 @@ MEDIA_TYPE = "application/atom+xml"
 def render(feed: Feed) -> bytes:
     """The feed as an Atom document in UTF-8."""
     generator = new_generator()
+    _describe(generator, feed)
+    generator.link(href=feed.urls["atom"], rel="self", type=MEDIA_TYPE)
+    for hub in feed.hubs:
+        generator.link(href=hub, rel="hub")
+    generator.link(href=feed.home, rel="alternate", type="text/html")
+    generator.extra.stylesheet = elements.stylesheet_url(feed)
+    generator.extra.attributes[f"{{{XML}}}base"] = feed.site.public_url
+    generator.extra.elements += [*atom_elements(feed, MEDIA_TYPE), elements.signpost(feed)]
+    for post in feed.posts:
+        _add_entry(generator.add_entry(order="append"), post, feed)
+    return spell_titles(generator.atom_str(pretty=False))
+
+
+def _describe(generator: Any, feed: Feed) -> None:
+    site = feed.site
     generator.id(feed.id)
     generator.title(feed.title)
     generator.subtitle(feed.description)
     generator.updated(feed.updated)
-    generator.language(feed.site.language)
+    generator.language(site.language)
     generator.generator("topicfeeds")
-    generator.author({"name": feed.site.author or feed.site.title, "uri": feed.site.home})
-    if feed.site.image:
-        generator.logo(feed.site.image)
-    generator.link(href=feed.urls["atom"], rel="self", type=MEDIA_TYPE)
-    generator.link(href=feed.home, rel="alternate", type="text/html")
-    generator.extra.elements += atom_elements(feed, MEDIA_TYPE)
-    for post in feed.posts:
-        _add_entry(generator.add_entry(order="append"), post)
-    return spell_titles(generator.atom_str(pretty=False))
+    generator.author({"name": site.author or site.title, "uri": site.home})
+    generator.category(term=feed.slug, scheme=feed.home, label=feed.label or feed.title)
+    if site.rights:
+        generator.rights(site.rights)
+    if site.image:
+        generator.logo(site.image)
+    if site.icon:
+        generator.icon(site.icon)
 
 
-def _add_entry(entry: Any, post: Post) -> None:
+def _add_entry(entry: Any, post: Post, feed: Feed) -> None:
     entry.id(post.id)
     entry.title(post.title)
     entry.published(post.published)
@@ -44,11 +59,30 @@ def _add_entry(entry: Any, post: Post) -> None:
         entry.content(post.content, type="html")
     for tag in post.tags:
         entry.category(term=tag)
-    for file in post.enclosures:
-        attributes = {"rel": "enclosure", "href": file.url, "type": file.media_type}
-        if file.length:
-            attributes["length"] = str(file.length)
-        entry.extra.elements.append(Element("link", attributes=attributes))
+    if language := elements.language_of(post, feed):
+        entry.extra.attributes[f"{{{XML}}}lang"] = language
+    entry.extra.elements += [*map(_enclosure, post.enclosures), *elements.picture(post)]
+    if origin := feed.origins.get(post.source):
+        entry.extra.elements.append(_source(origin, post))
+
+
+def _enclosure(file: Any) -> Element:
+    attributes = {"rel": "enclosure", "href": file.url, "type": elements.media_type_of(file)}
+    if file.length:
+        attributes["length"] = str(file.length)
+    return Element("link", attributes=attributes)
+
+
+def _source(origin: Origin, post: Post) -> Element:
+    """Where the post comes from (§4.2.11); an entry without authors has those of its source (§4.2.1)."""
+    written = [
+        Element("id", origin.url),
+        Element("title", origin.title),
+        Element("updated", post.updated.isoformat()),
+        Element("link", attributes={"rel": "self", "href": origin.url}),
+    ]
+    nobody = [] if post.authors else [Element("author", children=(Element("name", origin.title),))]
+    return Element("source", children=(*written, *nobody))
 
 
 def _person(person: Person) -> dict[str, str]:

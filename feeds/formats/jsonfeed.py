@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from feeds.formats.elements import language_of, media_type_of
 from feeds.model import Enclosure, Feed, Person, Post
 from feeds.text import plain
 
@@ -26,17 +27,20 @@ def render(feed: Feed) -> bytes:
             "feed_url": feed.urls["json"],
             "next_url": feed.previous.get("json"),
             "description": feed.description,
-            "icon": feed.site.image,
+            "icon": feed.site.image or feed.site.icon,
+            "favicon": feed.site.icon,
             "authors": [{"name": feed.site.author or feed.site.title, "url": feed.site.home}],
             "language": feed.site.language,
+            "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hubs],
         }
     )
-    items = (_item(post, feed.site.zone) for post in feed.posts)
+    items = (_item(post, feed) for post in feed.posts)
     lines = ",\n".join(_dumped(item) for item in items)
     return f'{_dumped(head)[:-1]}, "items": [\n{lines}\n]}}\n'.encode()
 
 
-def _item(post: Post, zone: tzinfo) -> dict[str, Any]:
+def _item(post: Post, feed: Feed) -> dict[str, Any]:
+    zone = feed.site.zone
     summary = plain(post.summary)
     item = {
         "id": post.id,
@@ -49,7 +53,7 @@ def _item(post: Post, zone: tzinfo) -> dict[str, Any]:
         "date_modified": _moment(post.updated, zone),
         "authors": [_person(person) for person in post.authors],
         "tags": list(dict.fromkeys(post.tags)),
-        "language": post.language,
+        "language": language_of(post, feed),
         "attachments": [_attachment(file) for file in post.enclosures],
     }
     written = _written(item)
@@ -61,7 +65,7 @@ def _person(person: Person) -> dict[str, str]:
 
 
 def _attachment(file: Enclosure) -> dict[str, Any]:
-    return _written({"url": file.url, "mime_type": file.media_type, "size_in_bytes": file.length})
+    return _written({"url": file.url, "mime_type": media_type_of(file), "size_in_bytes": file.length})
 
 
 def _moment(moment: datetime, zone: tzinfo) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import Any
 
+from feeds.formats import elements
 from feeds.formats.chain import rss_elements
-from feeds.formats.extensions import DC, Element, new_generator, spell_titles
+from feeds.formats.extensions import ATOM, DC, SYNDICATION, Element, new_generator, spell_titles
 from feeds.model import Feed, Post
 
 MEDIA_TYPE = "application/rss+xml"
@@ -14,27 +16,47 @@ MEDIA_TYPE = "application/rss+xml"
 _LOCK = threading.Lock()
 """feedgen writes RFC 822 dates by switching the process's locale, which no two threads may do at once."""
 
+_PERIODS = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(weeks=1)}
+
 
 def render(feed: Feed) -> bytes:
     """The feed as an RSS document in UTF-8."""
     generator = new_generator()
-    generator.title(feed.title)
-    generator.description(feed.description or feed.title)
-    generator.lastBuildDate(feed.updated)
-    generator.language(feed.site.language)
-    generator.generator("topicfeeds")
-    if feed.site.image:
-        generator.image(url=feed.site.image, title=feed.title, link=feed.home)
+    _describe(generator, feed)
     generator.link(href=feed.urls["rss"], rel="self", type=MEDIA_TYPE)
     generator.link(href=feed.home, rel="alternate")  # the last link becomes the channel's
-    generator.extra.elements += rss_elements(feed, MEDIA_TYPE)
+    generator.extra.stylesheet = elements.stylesheet_url(feed)
+    generator.extra.elements += [Element(f"{{{ATOM}}}link", attributes={"rel": "hub", "href": hub}) for hub in feed.hubs]
+    generator.extra.elements += [*rss_elements(feed, MEDIA_TYPE), *_rhythm(feed.interval), elements.signpost(feed)]
     for post in feed.posts:
-        _add_item(generator.add_entry(order="append"), post)
+        _add_item(generator.add_entry(order="append"), post, feed)
     with _LOCK:
         return spell_titles(generator.rss_str(pretty=False))
 
 
-def _add_item(item: Any, post: Post) -> None:
+def _describe(generator: Any, feed: Feed) -> None:
+    site = feed.site
+    generator.title(feed.title)
+    generator.description(feed.description or feed.title)
+    generator.lastBuildDate(feed.updated)
+    generator.language(site.language)
+    generator.generator("topicfeeds")
+    generator.category(term=feed.slug, scheme=feed.home, label=feed.label or feed.title)
+    generator.ttl(max(1, round(feed.interval / timedelta(minutes=1))))
+    if site.rights:
+        generator.copyright(site.rights)
+    if site.image:
+        generator.image(url=site.image, title=feed.title, link=feed.home)
+
+
+def _rhythm(interval: timedelta) -> list[Element]:
+    """How often the channel is brought up to date (RDF Site Summary, Syndication module): so many times in the shortest period."""
+    period = next((name for name, length in _PERIODS.items() if interval <= length), "weekly")
+    frequency = max(1, round(_PERIODS[period] / interval))
+    return [Element(f"{{{SYNDICATION}}}updatePeriod", period), Element(f"{{{SYNDICATION}}}updateFrequency", str(frequency))]
+
+
+def _add_item(item: Any, post: Post, feed: Feed) -> None:
     item.guid(post.id, permalink=False)
     item.title(post.title)
     item.link(href=post.url)
@@ -46,7 +68,12 @@ def _add_item(item: Any, post: Post) -> None:
         item.description(post.summary)
     for tag in post.tags:
         item.category(term=tag)
-    for file in post.enclosures[:1]:  # the profile allows one
-        item.enclosure(url=file.url, length=str(file.length), type=file.media_type)
+    for file in post.enclosures[:1]:  # the profile allows one; the others are media
+        item.enclosure(url=file.url, length=str(file.length), type=elements.media_type_of(file))
+    if origin := feed.origins.get(post.source):
+        item.source(url=origin.url, title=origin.title)
     item.extra.elements += [Element(f"{{{DC}}}creator", person.name) for person in post.authors]
     item.extra.elements.append(Element(f"{{{DC}}}title", post.title))  # Liferea strips <…> from title, and reads this
+    if language := elements.language_of(post, feed):
+        item.extra.elements.append(Element(f"{{{DC}}}language", language))
+    item.extra.elements += [*map(elements.media, post.enclosures[1:]), *elements.picture(post)]

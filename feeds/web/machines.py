@@ -62,6 +62,10 @@ def blueprint(
     def topics() -> Response:
         return from_shelf(shelf, "/api/topics.json") or not_yet()
 
+    @machines.get("/feeds.opml")
+    def subscription_list() -> Response:
+        return from_shelf(shelf, "/feeds.opml") or not_yet()
+
     return machines
 
 

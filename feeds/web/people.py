@@ -19,6 +19,10 @@ def blueprint(shelf: Shelf, slugs: Collection[str], *, public_url: str) -> Bluep
     def index() -> Response:
         return from_shelf(shelf, "/") or not_yet()
 
+    @people.get("/feeds.css")
+    def stylesheet() -> Response:
+        return from_shelf(shelf, "/feeds.css") or not_yet()
+
     @people.get("/topics/<slug>")
     def without_slash(slug: str) -> Response:
         response = plain(301, f"The topic's page is {public_url}topics/{slug}/")

@@ -32,7 +32,8 @@ class ShelfFirst:
         """Answer one request."""
         method = environ["REQUEST_METHOD"]
         if method in SAFE_METHODS:
-            representation = self._shelf.paths.get(environ["PATH_INFO"])
+            path, query = environ["PATH_INFO"], environ.get("QUERY_STRING")
+            representation = self._shelf.find(path, query) if query else self._shelf.paths.get(path)
             if representation is not None:
                 status, headers, body = answer(representation, method, environ)
                 start_response(status, headers.copy())
@@ -42,7 +43,7 @@ class ShelfFirst:
 
 def from_shelf(shelf: Shelf, path: str) -> Response | None:
     """The same answer as a Flask response; None for a path that is not on the shelf."""
-    representation = shelf.paths.get(path)
+    representation = shelf.find(path, request.environ.get("QUERY_STRING", ""))
     if representation is None:
         return None
     return as_answered(answer(representation, request.method, request.environ))

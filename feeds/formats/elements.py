@@ -1,0 +1,60 @@
+"""Elements that RSS and Atom share: files and pictures (Media RSS), what a person is told who opens the feed. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from feeds.formats.extensions import MEDIA, XHTML, Element
+from feeds.model import Enclosure, Feed, Post
+
+STYLESHEET = "feeds.css"
+"""Below the public address: how a browser shows a feed."""
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+", re.ASCII)
+_PICTURES = {"avif": "avif", "gif": "gif", "jpeg": "jpeg", "jpg": "jpeg", "png": "png", "svg": "svg+xml", "webp": "webp"}
+_PICTURE = re.compile(r"\.(" + "|".join(_PICTURES) + r")(?:[?#]|$)", re.IGNORECASE)
+_MEDIUMS = ("image", "audio", "video")
+
+
+def stylesheet_url(feed: Feed) -> str:
+    """Where the feeds' stylesheet is."""
+    return feed.site.public_url + STYLESHEET
+
+
+def signpost(feed: Feed) -> Element:
+    """A link for people to the page of the feed's topic; CSS by itself cannot make one."""
+    link = Element(f"{{{XHTML}}}a", feed.home, {"href": feed.home})
+    return Element(f"{{{XHTML}}}div", children=(link,))
+
+
+def language_of(post: Post, feed: Feed) -> str:
+    """The post's own language, where it is another than the feed's, and one by its form (BCP 47)."""
+    tag = post.language.replace("_", "-")
+    return tag if _LANGUAGE.fullmatch(tag) and tag.lower() != feed.site.language.lower() else ""
+
+
+def media_type_of(file: Enclosure) -> str:
+    """The file's media type without parameters; the general one where the source wrote none."""
+    written = file.media_type.partition(";")[0].strip()
+    return written if _MEDIA_TYPE.fullmatch(written) else "application/octet-stream"
+
+
+def picture(post: Post) -> list[Element]:
+    """The post's picture."""
+    if not post.image:
+        return []
+    attributes = {"url": post.image, "medium": "image"}
+    if found := _PICTURE.search(post.image):
+        attributes["type"] = f"image/{_PICTURES[found[1].lower()]}"
+    return [Element(f"{{{MEDIA}}}content", attributes=attributes)]
+
+
+def media(file: Enclosure) -> Element:
+    """A file as Media RSS."""
+    media_type = media_type_of(file)
+    kind = media_type.partition("/")[0]
+    attributes = {"url": file.url, "type": media_type, "medium": kind if kind in _MEDIUMS else "document"}
+    if file.length:
+        attributes["fileSize"] = str(file.length)
+    return Element(f"{{{MEDIA}}}content", attributes=attributes)
