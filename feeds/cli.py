@@ -104,6 +104,19 @@ def sources(settings: Settings) -> None:
     work().show_sources(settings)
 
 
+@main.command()
+@click.option("--force", metavar="TOPIC", help="Publish TOPIC although most of its entries would vanish or change their ids.")
+@configured
+def publish(settings: Settings, force: str | None) -> None:
+    """Publish what is pending, without fetching anything.
+
+    A feed that would lose more than half of its entries without proof is kept as it was, and /health says so. If that is what you
+    want, --force TOPIC does it. The exit code is 1 while a topic is refused.
+    """
+    logs.configure()
+    sys.exit(0 if work().publish(settings, force or "") else 1)
+
+
 @main.command(name="explain-id")
 @click.argument("name", metavar="URL|GUID|ID")
 @configured

@@ -18,6 +18,7 @@ from feeds.archive import Division, divide, lay_down
 from feeds.build import Build, build
 from feeds.compression import encode
 from feeds.documents import archived, feed_of
+from feeds.gate import Served
 from feeds.model import ALL, Feed, Topic
 from feeds.representation import opaque_tag
 from feeds.schedule import PAGE_ATTEMPTS
@@ -44,11 +45,16 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """What the next subscription document is: its feed, which posts of it are in no archive, what is archived with it."""
+    """What the next subscription document is: its feed, which posts of it are in no archive, what is archived with it.
+
+    ``before`` is what the one in service has, ``unminted`` are ids that the ledger does not know.
+    """
 
     feed: Feed
     window: tuple[str, ...]
     documents: tuple[Document, ...]
+    before: tuple[Served, ...]
+    unminted: frozenset[str]
 
 
 class History:
@@ -155,9 +161,10 @@ class History:
             if wanted == archive:
                 return None
             posts = entries.posts([member.id for member in members])
+            unminted = entries.unminted(list(posts))
             gone = set(entries.member_ids(self._feed, archive.number)) - posts.keys()
         feed = archived(feed_of(self._site, self._topic, self._state, posts.values()), archive.number, followed=followed)
-        built = build(feed, now=self._now)
+        built = build(feed, now=self._now, unminted=unminted)
         codings = {suffix: encode(body, self._compression) for suffix, body in built.bodies.items()}
         return Document(wanted, members, () if archive.closed else sorted(gone), built, codings)
 
@@ -182,9 +189,12 @@ class History:
             corrected = entries.corrected(self._topic.slug, self._feed, since=since, limit=self._site.items)
             deleted = entries.deleted(self._feed, since=since, limit=self._site.items)
             growing = self._growing(entries, documents, last)
+            archived = {member.id for document in documents for member in document.members}
+            before = tuple(Served(i, url, withdrawn or i in archived) for i, url, withdrawn in entries.served(self._feed))
+            unminted = entries.unminted([*window, *(post.id for post in corrected)])
         feed = feed_of(self._site, self._topic, self._state, (*window.values(), *corrected), deleted)
         feed = replace(feed, previous=archive_urls(self._site, self._topic.slug, last, growing=growing))
-        return Edition(feed, tuple(window), documents)
+        return Edition(feed, tuple(window), documents, before, unminted)
 
     def _growing(self, entries: Entries, documents: Sequence[Document], last: int) -> int | None:
         """How many entries the last archive document has, while more may come."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import structlog
 from pydantic import BaseModel
 
-from feeds import __version__
+from feeds import __version__, gate
 from feeds.addresses import feed_path, feed_urls, page_path, page_url
 from feeds.build import UNFIT, Build, build
 from feeds.compression import encode
@@ -85,14 +85,24 @@ def _publish_directory(settings: Settings, store: Store, now: datetime) -> int:
         return sum(_put(transaction, publication, now) for publication in built)
 
 
+def publish_by_force(settings: Settings, store: Store, slug: str, now: datetime) -> int:
+    """Publish a topic although it loses entries or renames them, because the owner wants it so; representations replaced."""
+    (topic,) = (topic for topic in every_topic(settings) if topic.slug == slug)
+    log.warning("publish.forced", topic=slug)
+    return _publish_topic(settings, store, topic, replace(store.topics()[slug], accepted=""), now)
+
+
 def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicState, now: datetime) -> int:
     history = History(settings, store, topic, state, now=now)
     try:
         edition = history.next_edition()
-        built = build(edition.feed, now=now)
+        built = build(edition.feed, now=now, unminted=edition.unminted)
+        if state.accepted == state.rules:  # else the owner's new configuration accounts for what goes
+            gate.check_change(feed_path(topic.slug, "*"), edition.before, built.feed.posts)
         compressed = _compressed(_publications(built), settings)
         with history.turn() as transaction:
             history.put(transaction, edition)
+            transaction.accept(topic.slug, state.rules)
             replaced = sum(_put(transaction, publication, now) for publication in compressed)
             if replaced:
                 transaction.touch([DIRECTORY])

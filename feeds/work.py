@@ -20,11 +20,12 @@ from feeds.addresses import feed_urls
 from feeds.clock import Clock
 from feeds.confine import Confined
 from feeds.courtesy import Courtesy
+from feeds.errors import StoreError
 from feeds.fetch import Fetcher
 from feeds.init_command import address_of, init
 from feeds.outcome import Outcome
 from feeds.pipeline import Pipeline
-from feeds.publish import every_topic
+from feeds.publish import every_topic, publish_by_force
 from feeds.settings import Fetching, Settings
 from feeds.store import Store
 from feeds.store.migrate import open_migrated
@@ -54,6 +55,21 @@ def prepare(settings: Settings) -> Store:
     pipeline, _ = assemble(settings)
     pipeline.publish()
     return pipeline.store
+
+
+def publish(settings: Settings, force: str) -> bool:
+    """Publish what is pending, and one topic by force if it is named; whether no topic is refused. Raises StoreError."""
+    if force and force not in {topic.slug for topic in every_topic(settings)}:
+        raise StoreError(f"no topic is called {force}; there are: {', '.join(topic.slug for topic in every_topic(settings))}")
+    pipeline, _ = assemble(settings)
+    pipeline.publish()
+    if force:
+        publish_by_force(settings, pipeline.store, force, now())
+    refused = {slug: state.error for slug, state in pipeline.store.topics().items() if state.error}
+    for slug, error in refused.items():
+        print(f"{slug}: {error}", file=sys.stderr)  # noqa: T201  a command's output
+    pipeline.close()
+    return not refused
 
 
 def run_clock(settings: Settings, stop: threading.Event) -> None:

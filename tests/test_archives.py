@@ -21,7 +21,7 @@ from feeds.settings import load
 from feeds.store import Store
 from feeds.store.migrate import open_migrated
 from tests.builders import a_post, at
-from tests.conftest import write_config
+from tests.conftest import topicfeeds, write_config
 from tests.fakes import Time
 
 ITEMS, ARCHIVE = 4, 6
@@ -47,6 +47,7 @@ class World:
         self.store = open_migrated(self.settings.database_url)
         with self.store.writing() as transaction:
             transaction.keep_topics(publish.topic_rows(self.settings, self.clock()), self.clock())
+            transaction.set_rules(publish.classification_rules(self.settings))
         self.app = create_app(self.settings)
         self.app.extensions["topicfeeds"]["shelf"].close()
 
@@ -63,6 +64,7 @@ class World:
     def save(self, post):
         with self.store.writing() as transaction:
             transaction.save_post(post, held=False)
+            transaction.learn({f"guid:blog:{post.id}": post.id}, self.clock())
             transaction.save_memberships(post.id, [Membership("go-concurrency", 3.0, ())])
             transaction.set_present([post.id])
             transaction.touch(["all", "go-concurrency"])
@@ -423,3 +425,50 @@ def test_a_crawler_loses_nothing_and_repeats_nothing_while_posts_come_change_and
         before = set(world.shown)
         crawled = set(ids(world.crawl(between=happen.a_few_times())))
         assert before & set(world.shown) <= crawled, "a post was lost while the crawler read"
+
+
+def test_a_feed_that_would_collapse_stays_as_it_was_until_the_owner_forces_it(world, tmp_path):
+    world.add(ITEMS)
+    world.configure(items=20)
+    world.add(6)
+    world.publish()
+    before = world.crawl()[0].body
+    for entry_id in list(world.shown)[:8]:
+        world.leave(entry_id)
+    world.publish()
+    assert world.crawl()[0].body == before
+    error = world.store.topics()["go-concurrency"].error
+    assert "/feeds/go-concurrency" in error
+    assert "collapse" in error
+    assert "8 of 10" in error
+    config = str(tmp_path / "topicfeeds.toml")
+    assert topicfeeds("publish", "--config", config, folder=tmp_path).returncode == 1
+    forced = topicfeeds("publish", "--force", "go-concurrency", "--config", config, folder=tmp_path)
+    assert forced.returncode == 0, forced.stderr
+    assert "publish.forced" in forced.stdout + forced.stderr
+    world.app.extensions["topicfeeds"]["shelf"].load()
+    assert ids(world.crawl()) == newest_first(world)
+    assert not world.store.topics()["go-concurrency"].error
+    assert "nonsense" in topicfeeds("publish", "--force", "nonsense", "--config", config, folder=tmp_path).stderr
+
+
+def test_a_new_configuration_accounts_for_what_a_feed_loses(world):
+    world.configure(items=20)
+    world.add(10)
+    world.publish()
+    for entry_id in list(world.shown)[:8]:
+        world.leave(entry_id)
+    world.configure(items=20, title="Another")
+    world.publish()
+    assert ids(world.crawl()) == newest_first(world)
+
+
+def test_an_id_that_the_ledger_does_not_know_is_left_out_and_named(world):
+    world.add(3)
+    stranger = a_post(id="tag:blog.example,2020:stranger", published=at("2020-01-01"))
+    with world.store.writing() as transaction:
+        transaction.save_post(stranger, held=False)
+        transaction.touch(["all"])
+    world.publish()
+    assert ids(world.crawl(slug="all")) == newest_first(world)
+    assert stranger.id in world.store.topics()["all"].error

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from feeds.errors import GateError
 from feeds.formats import FORMATS
-from feeds.gate import check_build, check_posts
-from feeds.model import Post
+from feeds.gate import Served, check_build, check_change, check_posts
+from feeds.model import Enclosure, Post
 from tests.builders import NOW, a_feed, a_post
 
 ONE = a_post(id="tag:blog.example,2026:one")
@@ -64,3 +66,85 @@ def test_a_build_that_is_not_well_formed_is_refused(spoil: object, suffix: str) 
     with pytest.raises(GateError) as refused:
         check_build("/feeds/kernel", suffix, a_feed(ONE), spoil(FORMATS[suffix].render(a_feed(ONE))))
     assert refused.value.rule == "well-formed"
+
+
+def test_an_id_that_was_never_minted_is_refused() -> None:
+    with pytest.raises(GateError, match="never minted") as refused:
+        check_posts("/feeds/kernel.atom", (ONE, TWO), now=NOW, unminted={TWO.id})
+    assert (refused.value.rule, refused.value.entries) == ("ledger", (TWO.id,))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_entries_in_another_order_than_by_date_are_refused(suffix: str) -> None:
+    feed = a_feed(ONE, a_post(id="newer", published=NOW))
+    with pytest.raises(GateError) as refused:
+        check_build("/feeds/kernel", suffix, feed, FORMATS[suffix].render(feed))
+    assert (refused.value.rule, refused.value.entries) == ("order", ("newer",))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        (replace(ONE, url="https://other.example/"), "absolute-urls"),
+        (replace(ONE, published=NOW, updated=NOW), "dates"),
+        (replace(ONE, enclosures=(Enclosure("/relative.mp3", "audio/mpeg"),)), "absolute-urls"),
+    ],
+    ids=["link", "date", "file"],
+)
+def test_a_build_that_says_something_else_than_its_posts_is_refused(suffix: str, written: Post, rule: str) -> None:
+    with pytest.raises(GateError) as refused:
+        check_build("/feeds/kernel", suffix, a_feed(ONE), FORMATS[suffix].render(a_feed(written)))
+    assert (refused.value.rule, refused.value.entries) == (rule, (ONE.id,))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda body: body.replace(b'"version"', b'"virsion"'),
+        lambda body: body.replace(b'"title": "Kernel', b'"titel": "Kernel'),
+        lambda body: body.replace(b'"tags": ["kernel"]', b'"tags": "kernel"'),
+        lambda body: body.replace(b"+00:00", b""),
+        lambda body: b"[]",
+    ],
+    ids=["version", "title", "type", "zone", "list"],
+)
+def test_json_that_is_no_json_feed_is_refused(spoil: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(GateError) as refused:
+        check_build("/feeds/kernel.json", "json", a_feed(ONE), spoil(FORMATS["json"].render(a_feed(ONE))))
+    assert refused.value.rule == "well-formed"
+
+
+def posts(first: int, last: int, *, generation: str = "") -> list[Post]:
+    return [a_post(id=f"{n}{generation}", url=f"https://blog.example/{n}/") for n in range(first, last)]
+
+
+def served(first: int, last: int, *, accounted: bool = False) -> list[Served]:
+    return [Served(str(n), f"https://blog.example/{n}/", accounted) for n in range(first, last)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rule"),
+    [
+        (served(0, 10), posts(0, 10), ""),
+        (served(0, 10), posts(5, 20), ""),
+        (served(0, 10), posts(6, 10), "collapse"),
+        (served(0, 10), [], "collapse"),
+        (served(0, 10, accounted=True), [], ""),
+        (served(0, 6) + served(6, 10, accounted=True), posts(3, 6), ""),
+        (served(0, 3), [], ""),
+        ([], posts(0, 10), ""),
+        (served(0, 10), posts(0, 10, generation="b"), "collapse"),
+        (served(0, 10, accounted=True), posts(0, 10, generation="b"), "churn"),
+        (served(0, 10, accounted=True), posts(0, 5) + posts(5, 10, generation="b"), ""),
+        (served(0, 10), posts(0, 10) + posts(20, 40), ""),
+    ],
+)
+def test_a_change_that_looks_like_an_accident_is_refused(before: list[Served], after: list[Post], rule: str) -> None:
+    if not rule:
+        check_change("/feeds/kernel", before, after)
+        return
+    with pytest.raises(GateError) as refused:
+        check_change("/feeds/kernel", before, after)
+    assert refused.value.rule == rule
+    assert len(refused.value.entries) > 5

@@ -130,6 +130,18 @@ class Entries:
         rows = (row for chunk in chunks(ids) for row in self._connection.execute(query.where(t.posts.c.id.in_(chunk))))
         return {row.id: post_of(row) for row in rows}
 
+    def served(self, feed: str) -> list[tuple[str, str, bool]]:
+        """What the subscription document in service holds: ids, URLs, and whether it was withdrawn since."""
+        query = sa.select(t.posts.c.id, t.posts.c.url, t.posts.c.withdrawn).join(t.entries, t.entries.c.post == t.posts.c.id)
+        query = query.where((t.entries.c.feed == feed) & (t.entries.c.document == SUBSCRIPTION)).order_by(t.posts.c.id)
+        return [(row.id, row.url, row.withdrawn is not None) for row in self._connection.execute(query)]
+
+    def unminted(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of some ids that the ledger does not know."""
+        query = sa.select(t.ledger.c.post).distinct()
+        known = (post for chunk in chunks(ids) for post in self._connection.scalars(query.where(t.ledger.c.post.in_(chunk))))
+        return frozenset(ids).difference(known)
+
     # -- writing ------------------------------------------------------------------------------------------------
 
     def release(self, feed: str, ids: Sequence[str]) -> None:

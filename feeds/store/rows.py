@@ -55,6 +55,7 @@ class TopicState:
     published: int
     error: str
     edition: int = 0
+    accepted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

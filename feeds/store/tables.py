@@ -149,9 +149,11 @@ topics = sa.Table(
     sa.Column("published", sa.BigInteger, nullable=False, default=0),
     sa.Column("error", sa.Text, nullable=False, default=""),
     sa.Column("edition", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("accepted", sa.String(64), nullable=False, server_default=sa.text("''")),
 )
 """``changed`` counts what happened to a topic, ``published`` is the count that is in service: different means pending. ``edition``
-moves with everything that is put into service of its feed: who publishes over one that moved meanwhile has to begin again."""
+moves with everything that is put into service of its feed: who publishes over one that moved meanwhile has to begin again.
+``accepted`` are the ``rules`` by which it was last published."""
 
 entries = sa.Table(
     "entries",

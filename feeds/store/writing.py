@@ -206,6 +206,10 @@ class Transaction:
         """Say which state of a topic has been dealt with, and what was wrong with it, if anything."""
         self._connection.execute(sa.update(t.topics).where(t.topics.c.slug == slug).values(published=changed, error=error))
 
+    def accept(self, slug: str, rules: str) -> None:
+        """Say by which configuration what is in service of a topic was made."""
+        self._connection.execute(sa.update(t.topics).where(t.topics.c.slug == slug).values(accepted=rules))
+
     def take_edition(self, slug: str, seen: int) -> bool:
         """Move a topic's edition on; false when it is not the one that was seen, because another process published meanwhile."""
         here = (t.topics.c.slug == slug) & (t.topics.c.edition == seen)
