@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import pickle
 import resource
-import select
+import selectors
 import signal
 import struct
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta, tzinfo
 from typing import IO, Any
 
@@ -30,14 +30,15 @@ _LARGEST_ANSWER = 256 * 1024 * 1024
 
 
 class Confined:
-    """Readers in child processes, one per thread that uses them; a child that misbehaves is killed and replaced."""
+    """Readers in child processes, as many as documents are read at once; a child that misbehaves is killed and replaced."""
 
     def __init__(self, *, deadline: timedelta = timedelta(seconds=30), memory: int = 1024 * 1024 * 1024) -> None:
         """``deadline`` is for one document; ``memory`` in bytes of address space, beyond what the child starts with."""
         self._deadline = deadline
         self._memory = memory
-        self._local = threading.local()
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._lock = threading.Lock()
+        self._idle: list[subprocess.Popen[bytes]] = []
+        self._busy: list[subprocess.Popen[bytes]] = []
 
     def parse(self, source: Source, document: Document, *, zone: tzinfo) -> Parsed:
         """``feeds.sources.parse``, confined. Raises ParseError, also when it takes too long or too much."""
@@ -50,46 +51,58 @@ class Confined:
         return answer
 
     def close(self) -> None:
-        """End the children of all threads."""
-        while self._children:
-            _kill(self._children.pop())
-
-    def _discard(self) -> None:
-        """End the child of this thread."""
-        child: subprocess.Popen[bytes] | None = getattr(self._local, "child", None)
-        if child is not None:
+        """End all children."""
+        with self._lock:
+            children = [*self._idle, *self._busy]
+            self._idle.clear()
+            self._busy.clear()
+        for child in children:
             _kill(child)
-            with contextlib.suppress(ValueError):
-                self._children.remove(child)
-            self._local.child = None
 
     def _call(self, name: str, url: str, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-        child = self._child()
         try:
-            result = _ask(child, (name, arguments, options), time.monotonic() + self._deadline.total_seconds())
+            with self._child() as child:
+                result = _ask(child, (name, arguments, options), time.monotonic() + self._deadline.total_seconds())
+                if isinstance(result, MemoryError | RecursionError):
+                    raise EOFError  # noqa: TRY004, TRY301  what is left of that child is not to be trusted
         except TimeoutError:
-            self._discard()
             raise ParseError(url, f"takes longer than {self._deadline.total_seconds():g}s to read") from None
         except (EOFError, OSError):
-            self._discard()
-            raise ParseError(url, "takes more memory to read than it may have") from None
+            raise ParseError(url, "takes more memory to read than it may have, or is nested too deep") from None
         if isinstance(result, ParseError):
             raise result
-        if isinstance(result, MemoryError | RecursionError):
-            self._discard()
-            raise ParseError(url, "takes more memory to read than it may have, or is nested too deep")
         if isinstance(result, Exception):
             raise ParseError(url, f"cannot be read: {result!r}")
         return result
 
-    def _child(self) -> subprocess.Popen[bytes]:
-        child: subprocess.Popen[bytes] | None = getattr(self._local, "child", None)
-        if child is None or child.poll() is not None:
-            command = [sys.executable, "-m", "feeds.confine", str(self._memory)]
-            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  ourselves
-            self._local.child = child
-            self._children.append(child)
-        return child
+    @contextlib.contextmanager
+    def _child(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A child that nobody else uses. One that did not end its work is killed."""
+        with self._lock:
+            child = self._take()
+            self._busy.append(child)
+        sound = False
+        try:
+            yield child
+            sound = True
+        finally:
+            with self._lock:
+                ours = child in self._busy  # else all of them were ended meanwhile
+                if ours:
+                    self._busy.remove(child)
+                if ours and sound:
+                    self._idle.append(child)
+            if not sound:
+                _kill(child)
+
+    def _take(self) -> subprocess.Popen[bytes]:
+        while self._idle:
+            child = self._idle.pop()
+            if child.poll() is None:
+                return child
+            _kill(child)  # somebody else ended it; its pipes are still ours
+        command = [sys.executable, "-m", "feeds.confine", str(self._memory)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  ourselves
 
 
 def _ask(child: subprocess.Popen[bytes], request: object, deadline: float) -> Any:
@@ -105,8 +118,10 @@ def _ask(child: subprocess.Popen[bytes], request: object, deadline: float) -> An
 
 def _receive(stream: IO[bytes], size: int, deadline: float) -> bytes:
     received = bytearray()
+    ready = selectors.PollSelector()  # select() knows no file descriptor beyond 1023
+    ready.register(stream, selectors.EVENT_READ)
     while len(received) < size:
-        if not select.select([stream], [], [], max(deadline - time.monotonic(), 0))[0]:
+        if not ready.select(max(deadline - time.monotonic(), 0)):
             raise TimeoutError
         piece = stream.read1(size - len(received))  # type: ignore[attr-defined]  # a pipe is a BufferedReader
         if not piece:

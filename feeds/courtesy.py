@@ -24,6 +24,8 @@ from feeds.store.hosts import Turn
 
 AGENT = "topicfeeds"
 _ROBOTS_AGE = timedelta(days=1)
+_ROBOTS_STALE = timedelta(days=30)
+_ROBOTS_BYTES = 512 * 1024
 _LONGEST_DELAY = timedelta(minutes=1)
 _MARGIN = timedelta(seconds=10)
 _GLANCE = 0.25
@@ -40,19 +42,25 @@ class Courtesy:
 
     def get(self, url: str, *, etag: str = "", last_modified: str = "") -> Fetched | NotModified:
         """Ask for a document in turn. Raises FetchError, with the cause ``busy`` when the host's turn does not come."""
-        return self._get(url, self._settings.pace, etag=etag, last_modified=last_modified)
+        known = self._store.hosts.robots(host_of(url), since=self._now() - _ROBOTS_STALE)
+        return self._get(url, self._pause(_rules(known or "")), etag=etag, last_modified=last_modified)
 
     def get_page(self, url: str, *, etag: str = "", last_modified: str = "") -> Fetched | NotModified:
         """Ask for a page for people, if robots.txt (RFC 9309) lets us. Raises FetchError, with the cause ``robots`` if not."""
         rules = _rules(self._robots(url))
         if not rules.can_fetch(url, AGENT):
             raise FetchError(url, "is closed to us by robots.txt", cause="robots")
-        delay = timedelta(seconds=float(rules.crawl_delay(AGENT) or 0))
-        return self._get(url, max(self._settings.pace, min(delay, _LONGEST_DELAY)), etag=etag, last_modified=last_modified)
+        return self._get(url, self._pause(rules), etag=etag, last_modified=last_modified)
 
     def busy(self) -> frozenset[str]:
         """The hosts whose turn has not come."""
         return self._store.hosts.busy(self._now())
+
+    def _pause(self, rules: Protego) -> timedelta:
+        """The pause after a request: our own pace, or the host's Crawl-delay where that is longer, up to a minute."""
+        seconds = float(rules.crawl_delay(AGENT) or 0)
+        asked = min(seconds, _LONGEST_DELAY.total_seconds()) if seconds > 0 else 0
+        return max(self._settings.pace, timedelta(seconds=asked))
 
     def _get(self, url: str, pause: timedelta, *, etag: str = "", last_modified: str = "") -> Fetched | NotModified:
         with self._turn(url, pause):
@@ -65,22 +73,22 @@ class Courtesy:
         A Retry-After is for the source that was given it (its next check heeds it), not for its neighbours on the host.
         """
         host = host_of(url)
-        self._wait(url, host)
+        until = self._wait(url, host)
         try:
             yield
         finally:
-            self._store.hosts.give_back(host, free_at=self._now() + pause)
+            self._store.hosts.give_back(host, until=until, free_at=self._now() + pause)
 
-    def _wait(self, url: str, host: str) -> None:
+    def _wait(self, url: str, host: str) -> datetime:
+        """Take the host's turn; until when it is ours at most."""
         end = time.monotonic() + (self._settings.timeout * 2 + _MARGIN).total_seconds()
         dead: Turn | None = None
         while True:
             now = self._now()
-            turn = self._store.hosts.take(
-                host, now=now, until=now + self._settings.timeout + _MARGIN, holder=_myself(), instead_of=dead
-            )
+            until = now + self._settings.timeout + _MARGIN
+            turn = self._store.hosts.take(host, now=now, until=until, holder=_myself(), instead_of=dead)
             if turn is None:
-                return
+                return until
             if turn != dead and _is_dead(turn.holder):
                 dead = turn
                 continue
@@ -90,20 +98,47 @@ class Courtesy:
             time.sleep(max(min(wait, _GLANCE), 0.001))
 
     def _robots(self, url: str) -> str:
-        """A host's robots.txt, kept for a day; one that does not exist allows everything (RFC 9309 §2.3.1.3)."""
+        """A host's robots.txt, kept for a day, and while it cannot be read for thirty (RFC 9309 §2.4).
+
+        One that does not exist, or redirects without end, allows everything (§2.3.1.2, §2.3.1.3); one that cannot be read and was
+        not for long closes the host (§2.3.1.4).
+        """
         host, now = host_of(url), self._now()
         known = self._store.hosts.robots(host, since=now - _ROBOTS_AGE)
         if known is not None:
             return known
         try:
             answer = self._get(urljoin(url, "/robots.txt"), timedelta(0))
-            text = answer.document.body.decode("utf-8", "replace") if isinstance(answer, Fetched) else ""
+            text = _beginning(answer.document.body) if isinstance(answer, Fetched) else ""
         except FetchError as error:
-            if error.status is None or error.status >= 500 or error.status == 429:
-                raise FetchError(url, f"is not asked for while robots.txt cannot be read: {error}", cause="robots") from error
+            if not _means_none(error):
+                stale = self._store.hosts.robots(host, since=now - _ROBOTS_STALE)
+                if stale is not None and error.cause != "busy":
+                    return stale
+                raise _closed(url, error) from error
             text = ""
         self._store.hosts.keep_robots(host, text, now)
         return text
+
+
+def _beginning(body: bytes) -> str:
+    """As much of a robots.txt as is read (RFC 9309 §2.5 asks for 500 KiB), to the end of a line; NUL is no text in a database."""
+    head = body if len(body) <= _ROBOTS_BYTES else body[:_ROBOTS_BYTES].rpartition(b"\n")[0]
+    return head.decode("utf-8-sig", "ignore").replace("\0", "")
+
+
+def _means_none(error: FetchError) -> bool:
+    """Whether a failure says that there is no robots.txt."""
+    if error.status is None:
+        return error.cause == "redirects"
+    return 400 <= error.status < 500 and error.status != 429
+
+
+def _closed(url: str, error: FetchError) -> FetchError:
+    """That a page is not asked for because of robots.txt; a host that is merely busy is to be waited for."""
+    cause = "busy" if error.cause == "busy" else "robots"
+    detail = f"is not asked for while robots.txt cannot be read: {error}"
+    return FetchError(url, detail, cause=cause, retry_after=error.retry_after, postponed=True)
 
 
 def _myself() -> str:

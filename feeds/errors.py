@@ -34,7 +34,8 @@ class FetchError(TopicfeedsError):
     """A source could not be fetched.
 
     ``cause`` is a stable word (``status``, ``timeout``, ``too-large``, ``refused``, ``connection``, ``encoding``,
-    ``redirects``, ``truncated``) for logs and metrics; ``retry_after`` is what the origin asked for.
+    ``redirects``, ``truncated``, ``robots``, ``busy``) for logs and metrics; ``retry_after`` is what the origin asked for.
+    ``postponed``: the host will not have us now (429, 503, its turn does not come), which says nothing of the document.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class FetchError(TopicfeedsError):
         status: int | None = None,
         retry_after: timedelta | None = None,
         permanent: bool = False,
+        postponed: bool = False,
     ) -> None:
         super().__init__(f"{url}: {detail}")
         self.url = url
         self.detail = detail
         self.cause = cause
+        self.postponed = postponed or cause == "busy" or status in (429, 503)
         self.status = status
         self.retry_after = retry_after
         self.permanent = permanent

@@ -187,6 +187,7 @@ def _status_error(url: str, response: requests.Response, *, for_good: bool) -> F
     """``for_good``: no temporary redirect led to the answer, so that a 410 is about this very URL."""
     status = response.status_code
     reasons = {401: "wants a password", 403: "refuses us", 404: "does not exist", 410: "is gone for good", 429: "asks us to wait"}
+    reasons |= {500: "is out of order", 502: "is out of order", 503: "is out of service for now", 504: "is out of order"}
     reasons[304] = "was asked unconditionally"
     detail = f"answered {status}" + (f": it {reasons[status]}" if status in reasons else "")
     return FetchError(
@@ -214,7 +215,7 @@ def _retry_after(value: str, now: datetime) -> timedelta | None:
 _CAUSES: tuple[tuple[type[BaseException], str, Callable[[BaseException, Fetching], str]], ...] = (
     (RefusedError, "refused", lambda error, _: str(error)),
     (urllib3.exceptions.NewConnectionError, "connection", lambda error, _: f"cannot be reached: {_reason(error)}"),
-    (TooLargeError, "too-large", lambda _, settings: f"is larger than fetch.max_bytes = {settings.max_bytes}"),
+    (TooLargeError, "too-large", lambda error, settings: str(error) or f"is larger than fetch.max_bytes = {settings.max_bytes}"),
     (OverdueError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
     (TooSlowError, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
     (CutOffError, "truncated", lambda error, _: str(error)),
@@ -223,8 +224,8 @@ _CAUSES: tuple[tuple[type[BaseException], str, Callable[[BaseException, Fetching
     (requests.exceptions.InvalidSchema, "refused", lambda *_: "leads to something that is neither http nor https"),
     (requests.Timeout, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
     (urllib3.exceptions.TimeoutError, "timeout", lambda _, settings: f"took longer than {settings.timeout.total_seconds():g}s"),
-    (urllib3.exceptions.ProtocolError, "truncated", lambda error, _: f"broke off: {error}"),
-    (urllib3.exceptions.IncompleteRead, "truncated", lambda error, _: f"broke off: {error}"),
+    (urllib3.exceptions.IncompleteRead, "truncated", lambda *_: "broke off before its end"),
+    (urllib3.exceptions.ProtocolError, "truncated", lambda error, _: f"broke off: {_reason(error)}"),
     (ValueError, "refused", lambda error, _: f"leads to no valid URL: {error}"),
 )
 

@@ -77,10 +77,10 @@ class Pipeline:
         source, state = self._sources[source_id], self.store.sources()[source_id]
         try:
             outcome = self._look(source, state)
+            self._withdraw_gone(source)
         except (FetchError, ParseError) as error:
             outcome = self._failed(source, state, error)
         outcome = replace(outcome, pages=outcome.pages + self._read_pages(source, state))
-        self._withdraw_gone(source)
         self.publish()
         outcome = replace(outcome, duration=timedelta(seconds=round(time.monotonic() - began, 3)))
         tell(outcome)

@@ -53,7 +53,7 @@ class BoundedAdapter(HTTPAdapter):
             response = super().send(request, **options)
             try:
                 if sum(len(name) + len(value) for name, value in response.headers.items()) > _MAX_HEADER_BYTES:
-                    raise TooLargeError
+                    raise TooLargeError(f"has headers larger than {_MAX_HEADER_BYTES} bytes")
                 body = b"".join(self._decoded(response))
             finally:
                 response.raw.close()
@@ -89,7 +89,7 @@ class BoundedAdapter(HTTPAdapter):
 
 
 class TooLargeError(Exception):
-    """An answer beyond the size that it may have."""
+    """An answer beyond the size that it may have; its text says so where it is not the body."""
 
 
 class TooSlowError(Exception):

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urljoin
 
-from feeds.courtesy import Courtesy
+from feeds.courtesy import Courtesy, host_of
 from feeds.errors import FetchError
 from feeds.fetch import Fetched
 from feeds.keys import Provenance, canonical_url, ledger_keys
@@ -20,6 +21,7 @@ _AT_ONCE = 5
 _FOLLOWED = 20
 _SHIFT = timedelta(days=2)
 _TIME = timedelta(minutes=5)
+_WITNESSES = 100
 
 
 class Vanished:
@@ -69,24 +71,40 @@ class Vanished:
         return sorted((post for post in posts if post.id not in present), key=lambda post: post.published, reverse=True)
 
     def proved_gone(self, source: str) -> list[str]:
-        """Look at the URLs of missing posts, each once a day; the ids of those that were gone three times in a row."""
-        now, gone = self._now(), []
+        """Look at the URLs of missing posts, each once a day; the ids of those that were gone three times in a row.
+
+        Ask only after the source itself has answered: a site that is out of order proves nothing.
+        """
+        now, gone, sound = self._now(), [], dict[str, bool]()
         for post in self._store.missing(source, checked_before=now - _APART, limit=_AT_ONCE):
-            try:
-                self._courtesy.get(post.url)
-                answered_gone = False
-            except FetchError as error:
-                if error.status not in (404, 410):
-                    continue  # neither here nor gone: ask again
-                answered_gone = True
+            status = self._status(post.url)
+            answered: bool | None = status in (404, 410) if status else None
+            if status == 404 and not self._is_sound(source, post.url, sound):
+                answered = None
             with self._store.writing() as transaction:
-                if transaction.count_gone(post.id, now, gone=answered_gone) >= _CHECKS:
+                if transaction.count_gone(post.id, now, gone=answered) >= _CHECKS:
                     gone.append(post.id)
         return gone
 
+    def _status(self, url: str) -> int:
+        """200, 404 or 410 for a page that is there or gone; 0 where that cannot be told."""
+        try:
+            self._courtesy.get_page(url)
+        except FetchError as error:
+            return error.status if error.status in (404, 410) else 0
+        return 200
+
+    def _is_sound(self, source: str, url: str, known: dict[str, bool]) -> bool:
+        """Whether a host still has what must be there: the newest post that the source lists on it, else its home page."""
+        host = host_of(url)
+        if host not in known:
+            listed = (post.url for post in self._store.listed(source, limit=_WITNESSES) if host_of(post.url) == host)
+            known[host] = self._status(next(listed, urljoin(url, "/"))) == 200
+        return known[host]
+
     def _note_move(self, post: Post, loose: Collection[str], moved: dict[str, str]) -> None:
         try:
-            answer = self._courtesy.get(post.url)
+            answer = self._courtesy.get_page(post.url)
         except FetchError:
             return
         if isinstance(answer, Fetched) and (target := canonical_url(answer.document.url)) in loose:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.client import HTTPConnection, HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -31,6 +32,26 @@ class Time:
 
     def advance(self, **by: float) -> None:
         self.now += timedelta(**by)
+
+
+class Names:
+    """A name server in place of ``socket.getaddrinfo``: ``answers`` has each name's answers in turn, the last one for good.
+
+    Any other name must be an address or ``localhost``; it is looked up in earnest, which asks no server.
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[list[str]]] = {}
+        self.asked: list[str] = []
+        self._resolve = socket.getaddrinfo
+
+    def __call__(self, host: str, port: int, *args: Any, **options: Any) -> list[Any]:
+        if host not in self.answers:
+            return self._resolve(host, port, *args, **options)
+        self.asked.append(host)
+        answers = self.answers[host]
+        addresses = answers.pop(0) if len(answers) > 1 else answers[0]
+        return [info for address in addresses for info in self._resolve(address, port, *args, **options)]
 
 
 @dataclass(frozen=True)
@@ -71,9 +92,9 @@ class Origin(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Exchange)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+    def __init__(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        super().__init__(address, Exchange)
+        self.url = f"http://{address[0]}:{self.server_address[1]}"
         self.pages: dict[str, Answer] = {}
         self.requests: list[Request] = []
         self.closing = threading.Event()
@@ -91,6 +112,9 @@ class Origin(ThreadingHTTPServer):
 
     def statuses(self, path: str) -> list[int]:
         return [request.status for request in self.asked(path)]
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         self.closing.set()

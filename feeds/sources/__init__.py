@@ -50,5 +50,7 @@ def parse(source: Source, document: Document, *, zone: tzinfo) -> Parsed:
     for reader in readers(source.kind):
         if reader.recognises(document):
             return reader.parse(document, source=source, zone=zone)
+    if not document.body.strip():
+        raise ParseError(document.url, f"is no {source.kind}: it is empty")
     beginning = document.body[:60].decode("utf-8", "replace").strip()
     raise ParseError(document.url, f"is no {source.kind}: it begins with {beginning!r}")

@@ -42,10 +42,11 @@ class Hosts:
             held = sa.select(t.hosts.c.free_at, t.hosts.c.holder).where(t.hosts.c.host == host)
             return Turn(*connection.execute(held).one())
 
-    def give_back(self, host: str, *, free_at: datetime) -> None:
-        """Say from when on the next request to a host may start."""
+    def give_back(self, host: str, *, until: datetime, free_at: datetime) -> None:
+        """Say from when on the next request to a host may start, unless the turn taken ``until`` then is another's by now."""
+        mine = (t.hosts.c.host == host) & (t.hosts.c.free_at == until)
         with self._engine.begin() as connection:
-            connection.execute(sa.update(t.hosts).where(t.hosts.c.host == host).values(free_at=free_at, holder=""))
+            connection.execute(sa.update(t.hosts).where(mine).values(free_at=free_at, holder=""))
 
     def busy(self, now: datetime) -> frozenset[str]:
         """The hosts to which no request may start now."""

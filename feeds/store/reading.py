@@ -174,10 +174,18 @@ class Store:
             return said_of(connection, ids)
 
     def missing(self, source: str, *, checked_before: datetime, limit: int) -> tuple[Post, ...]:
-        """Posts that a source's document lacks and whose URL was not looked at since a time, the longest missing first."""
+        """Posts that a source's document lacks and whose URL was not looked at since a time, the longest not looked at first."""
         due = t.posts.c.gone_checked.is_(None) | (t.posts.c.gone_checked < checked_before)
         lacking = (t.posts.c.source == source) & t.posts.c.missing.is_not(None) & t.posts.c.withdrawn.is_(None)
-        query = sa.select(t.posts).where(lacking & due).order_by(t.posts.c.missing, t.posts.c.id).limit(limit)
+        order = (t.posts.c.gone_checked.is_not(None), t.posts.c.gone_checked, t.posts.c.missing, t.posts.c.id)
+        query = sa.select(t.posts).where(lacking & due).order_by(*order).limit(limit)
+        with self.reading() as connection:
+            return tuple(post_of(row) for row in connection.execute(query))
+
+    def listed(self, source: str, *, limit: int) -> tuple[Post, ...]:
+        """The newest posts that a source's document has."""
+        there = (t.posts.c.source == source) & t.posts.c.missing.is_(None) & t.posts.c.withdrawn.is_(None)
+        query = sa.select(t.posts).where(there).order_by(t.posts.c.published.desc(), t.posts.c.id).limit(limit)
         with self.reading() as connection:
             return tuple(post_of(row) for row in connection.execute(query))
 

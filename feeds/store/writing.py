@@ -109,9 +109,9 @@ class Transaction:
             fresh = t.posts.c.id.in_(chunk) & t.posts.c.missing.is_(None)
             self._connection.execute(sa.update(t.posts).where(fresh).values(missing=now))
 
-    def count_gone(self, post: str, now: datetime, *, gone: bool) -> int:
-        """Remember whether a missing post's URL answered that it is gone; how many times in a row it did."""
-        number = t.posts.c.gone_checks + 1 if gone else 0
+    def count_gone(self, post: str, now: datetime, *, gone: bool | None) -> int:
+        """Remember whether a missing post's URL is gone (None: that cannot be told); how many times in a row it was."""
+        number = t.posts.c.gone_checks + 1 if gone else t.posts.c.gone_checks if gone is None else 0
         counted = sa.update(t.posts).where(t.posts.c.id == post).values(gone_checks=number, gone_checked=now)
         return int(self._connection.execute(counted.returning(t.posts.c.gone_checks)).scalar_one())
 
