@@ -225,7 +225,7 @@ _CAUSES: tuple[tuple[type[BaseException], str, Callable[[BaseException, Fetching
     (requests.Timeout, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
     (urllib3.exceptions.TimeoutError, "timeout", lambda _, settings: f"took longer than {settings.timeout.total_seconds():g}s"),
     (urllib3.exceptions.IncompleteRead, "truncated", lambda *_: "broke off before its end"),
-    (urllib3.exceptions.ProtocolError, "truncated", lambda error, _: f"broke off: {_reason(error)}"),
+    (urllib3.exceptions.ProtocolError, "truncated", lambda error, _: f"broke off: {error.args[0] if error.args else error}"),
     (ValueError, "refused", lambda error, _: f"leads to no valid URL: {error}"),
 )
 
