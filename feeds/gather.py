@@ -84,13 +84,16 @@ def _follow(
 ) -> list[Parsed]:
     """The parts of a document, then what leads further back, up to a number of documents."""
     found: list[Parsed] = []
+    told = set(parsed.drafts)
     queue = [*parsed.parts, *(parsed.older if is_news(parsed.drafts) else ())]
     while queue and len(found) < limit:
         url = queue.pop(0)
         if url not in seen:
             seen.add(url)
             found.append(part := read(url))
-            queue += [*part.parts, *(part.older if is_news(part.drafts) else ())]
+            fresh = [draft for draft in part.drafts if draft not in told]  # a site may answer every page number alike
+            told.update(fresh)
+            queue += [*part.parts, *(part.older if is_news(fresh) else ())]
     return found
 
 

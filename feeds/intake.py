@@ -198,14 +198,18 @@ def _trusted(said: Mapping[str, Draft], priority: Sequence[str]) -> list[Draft]:
 
 
 def _compose(entry_id: str, draft: Draft, before: Post | None, site: Site, now: datetime) -> Post:
-    """The post that a draft makes, given what it was before: ``published`` is fixed, ``updated`` moves with the digest."""
+    """The post that a draft makes, given what it was before: ``published`` is fixed, ``updated`` moves with the digest.
+
+    A date in the future is not fixed before it has come: nobody saw the post yet, and the source may have mistyped the year.
+    """
     url = draft.url or site.home
     base = draft.base or url
     content = sanitise(draft.content, base)
     summary = sanitise(draft.summary, base)
     text = plain(summary or content)
     title = excerpt(draft.title, _TITLE_LIMIT) or excerpt(text, 80) or url
-    published = before.published if before else draft.published or now
+    dated = before if before and (before.published <= now or not draft.published) else None
+    published = dated.published if dated else draft.published or now
     post = Post(
         id=entry_id,
         source=before.source if before else "",
@@ -216,9 +220,9 @@ def _compose(entry_id: str, draft: Draft, before: Post | None, site: Site, now: 
         authors=draft.authors,
         tags=draft.tags,
         published=published,
-        updated=before.updated if before else _first_updated(draft, published, now),
+        updated=dated.updated if dated else _first_updated(draft, published, now),
         first_seen=before.first_seen if before else now,
-        published_raw=before.published_raw if before else xml_safe(draft.published_raw)[:200],
+        published_raw=dated.published_raw if dated else xml_safe(draft.published_raw)[:200],
         language=draft.language,
         image=draft.image,
         enclosures=draft.enclosures,

@@ -35,12 +35,16 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """Drafts that can become posts, how many pages were read for them, how many are left to read, and what is no post."""
+    """Drafts that can become posts, how many pages were read for them, how many are left to read, and what is no post.
+
+    ``retry_after`` is how long the host wants to be left alone.
+    """
 
     drafts: tuple[Draft, ...]
     pages: int
     unread: int
     set_aside: tuple[SetAside, ...]
+    retry_after: timedelta | None = None
 
 
 class Pages:
@@ -70,19 +74,25 @@ class Pages:
         waiting = sorted(
             set(range(len(drafts))) - whole.keys() - passed, key=lambda n: (drafts[n].updated or _LONG_AGO, -n), reverse=True
         )
-        end, read = time.monotonic() + _TIME.total_seconds(), 0
+        end, read, retry_after = time.monotonic() + _TIME.total_seconds(), 0, None
         for n in waiting[: self._settings.fetch.pages_per_refresh]:
             if time.monotonic() > end:
                 break
-            read += 1
             try:
                 whole[n] = self._article(source, drafts[n])
             except (FetchError, ParseError) as error:
                 aside.append(SetAside(drafts[n].url, "", str(error)))
-        return Completed(tuple(whole[n] for n in sorted(whole)), read, len(waiting) - read, tuple(aside))
+                if isinstance(error, FetchError) and error.postponed:
+                    retry_after = error.retry_after
+                    break
+            read += 1
+        return Completed(tuple(whole[n] for n in sorted(whole)), read, len(waiting) - read, tuple(aside), retry_after)
 
     def unread(self, source: Source) -> Iterator[tuple[Post, Draft]]:
-        """Posts of a source whose page was not read yet, each with what its page says."""
+        """Posts of a source whose page was not read yet, each with what its page says.
+
+        Raises FetchError where the host will not have us now, which counts as no attempt at any page.
+        """
         end = time.monotonic() + _TIME.total_seconds()
         limit = self._settings.fetch.pages_per_refresh
         for post in self._store.without_page(source.id, attempts=PAGE_ATTEMPTS, limit=limit):
@@ -92,6 +102,8 @@ class Pages:
                 yield post, self._page(source, post.url)
             except (FetchError, ParseError) as error:
                 log.warning("page.failed", post=post.id, url=post.url, cause=error.cause, error=str(error))
+                if isinstance(error, FetchError) and error.postponed:
+                    raise
                 with self._store.writing() as transaction:
                     transaction.page_failed(post.id)
 

@@ -154,6 +154,7 @@ class Pipeline:
             transaction.replace_set_aside(source.id, (*gathered.set_aside, *completed.set_aside, *taken.set_aside), now)
             busy = taken.new or taken.changed or _was_cut_short(state)
             row = self._healthy(source, now, quiet=0 if busy else state.quiet + 1, floor=gathered.floor)
+            row["next_check"] = max(row["next_check"], now + (completed.retry_after or timedelta(0)))
             if not completed.unread:  # else the document is read again, so that the rest of its pages is
                 row |= {"etag": gathered.etag, "last_modified": gathered.last_modified}
             transaction.record(source.id, **row, **_moved(state, gathered.moved_to))
@@ -213,18 +214,31 @@ class Pipeline:
         if not source.enrich or source.kind == "folder":
             return 0
         rules, read = self._rules(source, state), 0
-        for post, page in self._pages.unread(source):
-            now = self._now()
-            with self.store.writing() as transaction:
-                said = transaction.said([post.id]).get(post.id, {})
-                saving.save(transaction, self._classifier, [intake.read_page(post, said, page, rules, now=now)], now)
-                transaction.save_said(PAGE, {post.id: page}, now)
-                transaction.learn({url_key(page.url): post.id} if page.url else {}, now)
-            read += 1
+        try:
+            for post, page in self._pages.unread(source):
+                self._save_page(post, page, rules)
+                read += 1
+        except FetchError as error:
+            self._postpone(source, error.retry_after)
+            return read
         if read and self._pages.has_unread(source):
             with self.store.writing() as transaction:
                 transaction.record(source.id, next_check=self._now() + _AGAIN_SOON)
         return read
+
+    def _save_page(self, post: Post, page: Draft, rules: intake.Rules) -> None:
+        now = self._now()
+        with self.store.writing() as transaction:
+            said = transaction.said([post.id]).get(post.id, {})
+            saving.save(transaction, self._classifier, [intake.read_page(post, said, page, rules, now=now)], now)
+            transaction.save_said(PAGE, {post.id: page}, now)
+            transaction.learn({url_key(page.url): post.id} if page.url else {}, now)
+
+    def _postpone(self, source: Source, retry_after: timedelta | None) -> None:
+        """Leave a host alone that will not give us the pages of a source now."""
+        due = next_check(source.id, now=self._now(), rhythm=_rhythm(source), failures=1, retry_after=retry_after)
+        with self.store.writing() as transaction:
+            transaction.record(source.id, next_check=max(due, self.store.sources()[source.id].next_check))
 
     def _rules(self, source: Source, state: SourceState) -> intake.Rules:
         keep_ids = self.settings.site.ids == "keep" and state.last_success is None

@@ -16,16 +16,18 @@ _QUIET_BEFORE_STRETCH = 4
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """The owner's bounds: the interval, and how far it may be shortened and stretched."""
+    """The owner's bounds: the interval, how far it may be shortened and stretched, and how much of an origin's wish is heeded."""
 
     every: timedelta
     shortest: timedelta
     longest: timedelta
+    heeded: timedelta = LONGEST_WAIT
 
     @staticmethod
     def of(every: timedelta, shortest: timedelta | None = None, longest: timedelta | None = None) -> Rhythm:
-        """Bounds that were not given are half the interval and four times it."""
-        return Rhythm(every, min(shortest or every / 2, every), max(longest or every * 4, every))
+        """Bounds that were not given are half the interval and four times it; a ``longest`` that was given binds the origin too."""
+        heeded = min(max(longest or LONGEST_WAIT, every), LONGEST_WAIT)
+        return Rhythm(every, min(shortest or every / 2, every), max(longest or every * 4, every), heeded)
 
 
 def next_check(
@@ -41,16 +43,16 @@ def next_check(
     """When to look at a source again, in whole seconds.
 
     After success: its interval, halved (within the owner's bounds) when something changed (``quiet`` = 0), stretched by a quarter
-    for each refresh without change beyond the fourth, and not shorter than the origin's own ``floor`` (max-age, ttl, sy:), of
-    which a day is heeded. After the n-th failure in a row: five minutes (or the interval, if shorter) doubled n-1 times, a day at
-    most; never before the origin's Retry-After (RFC 9110 §10.2.3), of which a week is heeded. Up to 5 % more is the source's own,
-    so that a thousand sources spread out.
+    for each refresh without change beyond the fourth, and not shorter than the origin's own ``floor`` (max-age, ttl, sy:,
+    skipHours), of which a day is heeded, or what the owner allows. After the n-th failure in a row: five minutes (or the interval,
+    if shorter) doubled n-1 times, a day at most; never before the origin's Retry-After (RFC 9110 §10.2.3), of which a week is heeded. Up to 5 %
+    more is the source's own, so that a thousand sources spread out.
     """
     wait: timedelta
     if failures:
         wait = min(min(rhythm.every, FIRST_RETRY) * 2 ** min(failures - 1, 20), LONGEST_WAIT)
     else:
-        wait = max(_adapted(rhythm, quiet), min(floor or timedelta(0), LONGEST_WAIT))
+        wait = max(_adapted(rhythm, quiet), min(floor or timedelta(0), rhythm.heeded))
     wait *= 1 + 0.05 * _share_of(source)
     if retry_after is not None:
         wait = max(wait, min(retry_after, timedelta(weeks=1)))
