@@ -225,7 +225,7 @@ _CAUSES: tuple[tuple[type[BaseException], str, Callable[[BaseException, Fetching
     (requests.Timeout, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
     (urllib3.exceptions.TimeoutError, "timeout", lambda _, settings: f"took longer than {settings.timeout.total_seconds():g}s"),
     (urllib3.exceptions.IncompleteRead, "truncated", lambda *_: "broke off before its end"),
-    (urllib3.exceptions.ProtocolError, "truncated", lambda error, _: f"broke off: {error.args[0] if error.args else error}"),
+    (urllib3.exceptions.ProtocolError, "truncated", lambda error, _: f"broke off: {_told(error)}"),
     (ValueError, "refused", lambda error, _: f"leads to no valid URL: {error}"),
 )
 
@@ -256,6 +256,12 @@ def _reason(error: BaseException) -> str:
             return link.strerror
         link = link.__cause__ or link.__context__
     return str(error) or type(error).__name__
+
+
+def _told(error: BaseException) -> str:
+    """What a library said of an answer that broke off, without the shape of its tuples."""
+    *_, last = error.args or (error,)
+    return _reason(last) if isinstance(last, BaseException) else str(last)
 
 
 def _user_agent(settings: Fetching) -> str:

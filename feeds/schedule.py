@@ -44,9 +44,9 @@ def next_check(
 
     After success: its interval, halved (within the owner's bounds) when something changed (``quiet`` = 0), stretched by a quarter
     for each refresh without change beyond the fourth, and not shorter than the origin's own ``floor`` (max-age, ttl, sy:,
-    skipHours), of which a day is heeded, or what the owner allows. After the n-th failure in a row: five minutes (or the interval,
-    if shorter) doubled n-1 times, a day at most; never before the origin's Retry-After (RFC 9110 §10.2.3), of which a week is heeded. Up to 5 %
-    more is the source's own, so that a thousand sources spread out.
+    skipHours), of which a day is heeded, or what the owner allows. After the n-th failure in a row: five minutes (or the
+    interval, if shorter) doubled n-1 times, a day at most; never before the origin's Retry-After (RFC 9110 §10.2.3), of which a
+    week is heeded. Up to 5 % more is the source's own, so that a thousand sources spread out.
     """
     wait: timedelta
     if failures:
