@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urljoin
@@ -224,7 +225,7 @@ _CAUSES: tuple[tuple[type[BaseException], str, Callable[[BaseException, Fetching
     (requests.exceptions.InvalidSchema, "refused", lambda *_: "leads to something that is neither http nor https"),
     (requests.Timeout, "timeout", lambda _, settings: f"took longer than fetch.timeout = {settings.timeout.total_seconds():g}s"),
     (urllib3.exceptions.TimeoutError, "timeout", lambda _, settings: f"took longer than {settings.timeout.total_seconds():g}s"),
-    (urllib3.exceptions.IncompleteRead, "truncated", lambda *_: "broke off before its end"),
+    (IncompleteRead, "truncated", lambda *_: "broke off before its end"),
     (urllib3.exceptions.ProtocolError, "truncated", lambda error, _: f"broke off: {_told(error)}"),
     (ValueError, "refused", lambda error, _: f"leads to no valid URL: {error}"),
 )
@@ -259,9 +260,9 @@ def _reason(error: BaseException) -> str:
 
 
 def _told(error: BaseException) -> str:
-    """What a library said of an answer that broke off, without the shape of its tuples."""
+    """What a library said of an answer that broke off, on one line and without the shape of its tuples."""
     *_, last = error.args or (error,)
-    return _reason(last) if isinstance(last, BaseException) else str(last)
+    return " ".join((_reason(last) if isinstance(last, BaseException) else str(last)).split())[:200]
 
 
 def _user_agent(settings: Fetching) -> str:
