@@ -7,9 +7,12 @@ from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+import re2
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 _LONGEST = 10 * 366 * 86400
 _SLUG = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 
@@ -70,6 +73,26 @@ def _language(value: str) -> str:
     return value
 
 
+def _term(value: str) -> str:
+    if (pattern := pattern_in(value)) is None:
+        return value
+    try:
+        re2.compile(pattern, _QUIET)
+    except re2.error as error:
+        raise ValueError(f"must hold a regular expression as RE2 knows them between its slashes: {_said(error)}") from None
+    return value
+
+
+def pattern_in(term: str) -> str | None:
+    """The regular expression in a term that is written ``/between slashes/``; None where the term is words."""
+    return term[1:-1] if len(term) > 2 and term[0] == term[-1] == "/" else None
+
+
+def _said(error: Exception) -> str:
+    reason = error.args[0] if error.args else error
+    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+
+
 Slug = Annotated[str, AfterValidator(_slug)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
@@ -78,6 +101,7 @@ PositiveDuration = Annotated[timedelta, BeforeValidator(_duration), AfterValidat
 Zone = Annotated[str, AfterValidator(_zone)]
 Language = Annotated[str, AfterValidator(_language)]
 Text = Annotated[str, Field(min_length=1)]
+Term = Annotated[str, Field(min_length=1), AfterValidator(_term)]
 
 
 class Table(BaseModel):
@@ -204,6 +228,8 @@ class Topic(Table):
     """What a subscriber can subscribe to, and the words that bring a post into it.
 
     ``aliases`` are former slugs, whose addresses lead here for ever.
+    ``title_terms`` are sure, ``terms`` good, ``hints`` weak signs; ``code`` is looked for in blocks of code; ``against`` speaks
+    against the topic. A term between slashes is a regular expression (RE2).
     """
 
     slug: Slug
@@ -212,7 +238,30 @@ class Topic(Table):
     aliases: tuple[Slug, ...] = ()
     retired: Retired | None = None
     tags: tuple[Text, ...] = ()
-    title_terms: tuple[Text, ...] = ()
-    terms: tuple[Text, ...] = ()
-    needs: tuple[Text, ...] = ()
-    never: tuple[Text, ...] = ()
+    title_terms: tuple[Term, ...] = ()
+    terms: tuple[Term, ...] = ()
+    hints: tuple[Term, ...] = ()
+    code: tuple[Term, ...] = ()
+    against: tuple[Term, ...] = ()
+    needs: tuple[Term, ...] = ()
+    never: tuple[Term, ...] = ()
+    threshold: Annotated[float, Field(gt=0, le=100)] = 2.0
+    languages: tuple[Language, ...] = ()
+
+
+class Override(Table):
+    """What the owner wants of one post, whatever the rules say. ``post`` is its URL or id.
+
+    ``topics`` are exactly those that it is in; ``add`` and ``remove`` change single ones.
+    """
+
+    post: Text
+    topics: tuple[Slug, ...] | None = None
+    add: tuple[Slug, ...] = ()
+    remove: tuple[Slug, ...] = ()
+
+    def wants(self, topic: str) -> bool | None:
+        """Whether the post is to be in a topic; None where the rules decide."""
+        if topic in self.add or topic in self.remove:
+            return topic in self.add
+        return None if self.topics is None else topic in self.topics

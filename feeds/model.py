@@ -16,8 +16,8 @@ ALL = "all"
 """Slug of the built-in topic that holds every post."""
 
 __all__ = [
-    "ALL", "Deleted", "Document", "Draft", "Enclosure", "Evidence", "Feed", "Fields", "Listing", "Membership", "Origin", "Page",
-    "Parsed", "Person", "Post", "SetAside", "Site", "Source", "Topic",
+    "ALL", "Deleted", "Document", "Draft", "Enclosure", "Evidence", "Feed", "Field", "Fields", "Listing", "Membership",
+    "Origin", "Page", "Parsed", "Person", "Post", "Rule", "SetAside", "Site", "Source", "Topic", "Verdict",
 ]  # fmt: skip
 
 # -- what a source said --------------------------------------------------------------------------------------------
@@ -135,14 +135,26 @@ class Post:
     enriched: bool = False
 
 
+Rule = Literal["override", "named", "tags", "title_terms", "terms", "hints", "code", "against", "needs", "never"]
+"""The lists of a topic that evidence comes from; ``named``: an author's tag is the topic's own slug or title."""
+
+Field = Literal["tags", "title", "headings", "summary", "lead", "body", "code"]
+"""Where in a post evidence is found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why a post is in a topic: the rule's list, the field it matched in, the words of the rule, what they weigh."""
+    """Why a post is in a topic, or is not: the rule's list, the field, the words of the rule, what they weigh.
 
-    rule: Literal["tags", "title_terms", "terms", "needs", "never"]
-    field: Literal["tags", "title", "summary", "body"]
+    ``found`` is what the post says there first, ``times`` how often.
+    """
+
+    rule: Rule
+    field: Field
     words: str
     weight: float
+    found: str = ""
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +164,21 @@ class Membership:
     topic: str
     score: float
     evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a post belongs to a topic, and everything that speaks for and against it.
+
+    It belongs when ``score`` reaches ``threshold`` and nothing keeps it out; ``vetoes`` says in words what does.
+    """
+
+    topic: str
+    belongs: bool
+    score: float
+    threshold: float
+    evidence: tuple[Evidence, ...]
+    vetoes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class Pipeline:
         self._confined = confined
         self._now = now
         self._sources = {source.id: source for source in settings.sources}
-        self._classifier = Classifier(settings.topics, language=settings.site.language)
+        self._classifier = Classifier(settings.topics, language=settings.site.language, overrides=settings.overrides)
         self._pages = Pages(settings, store, courtesy, confined, now=now)
         self._vanished = Vanished(settings.site, store, courtesy, now=now)
         self._publishing = threading.Lock()

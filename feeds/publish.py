@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from feeds import __version__, gate
 from feeds.addresses import feed_path, feed_urls, page_path, page_url
 from feeds.build import UNFIT, Build, build
+from feeds.classify.judge import RULES
 from feeds.compression import encode
 from feeds.formats import FORMATS, directory, opml, pages
 from feeds.formats.elements import STYLESHEET
@@ -54,7 +55,7 @@ def fingerprint(*values: BaseModel | str) -> str:
 
 def classification_rules(settings: Settings) -> str:
     """The fingerprint of everything that decides which topics a post is in."""
-    return fingerprint(settings.site.language, *settings.topics)
+    return fingerprint(RULES, settings.site.language, *settings.topics, *settings.overrides)
 
 
 def topic_rows(settings: Settings, now: datetime) -> dict[str, tuple[str, str]]:

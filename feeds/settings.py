@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as SourceError
 
 from feeds import lifecycle
-from feeds.configuration import Compression, Duration, PositiveDuration, Site, Source, Table, Text, Topic, WebUrl
+from feeds.configuration import Compression, Duration, Override, PositiveDuration, Site, Source, Table, Text, Topic, WebUrl
 from feeds.errors import Problem, SettingsError
 from feeds.model import ALL
 from feeds.slugs import with_slugs
@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     site: Site
     sources: tuple[Source, ...] = ()
     topics: tuple[Topic, ...] = ()
+    overrides: tuple[Override, ...] = ()
     fetch: Fetching = Fetching()
     serve: Serving = Serving()
     compression: Compression = Compression()
@@ -112,7 +113,7 @@ def load(path: Path | str | None = None, *, environ: Mapping[str, str] = os.envi
     publication. Raises SettingsError with every mistake found.
     """
     file = locate(path, environ=environ)
-    tables = _read_toml(file)
+    tables = _with_overrides(_read_toml(file), file)
     variables = _read_secrets(environ)
     try:
         return _settings_of(tables, variables)
@@ -146,6 +147,20 @@ def _read_toml(file: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problem = Problem("file", f"is not valid TOML: {error}")
     raise SettingsError(str(file), (problem,))
+
+
+def _with_overrides(tables: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The tables with the overrides of the file beside them, ``topicfeeds.overrides.toml`` for ``topicfeeds.toml``."""
+    beside = file.with_name(f"{file.stem}.overrides.toml")
+    if not beside.exists():
+        return tables
+    more = _read_toml(beside)
+    problems = tuple(
+        Problem(key, f"has no place in {beside.name}, which holds overrides only") for key in sorted(more) if key != "overrides"
+    )
+    if problems:
+        raise SettingsError(str(beside), problems)
+    return tables | {"overrides": [*tables.get("overrides", ()), *more.get("overrides", ())]}
 
 
 def _read_secrets(environ: Mapping[str, str]) -> dict[str, str]:
@@ -205,6 +220,7 @@ def _between_tables(data: Mapping[str, Any]) -> Iterator[Problem]:
     for n, topic in topics:
         if topic.get("slug") == ALL:
             yield Problem(f"topics.{n}.slug", f"'{ALL}' is the built-in topic of every post; choose another slug")
+    yield from _unknown_topics(_tables(data.get("overrides")), sorted(str(topic.get("slug")) for _, topic in topics))
     for n, source in sources:
         kind = source.get("kind", "feed")
         if isinstance(kind, str) and kind not in KINDS:
@@ -212,6 +228,15 @@ def _between_tables(data: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(f"sources.{n}.kind", f"'{kind}' is no source kind{hint}; allowed: {', '.join(sorted(KINDS))}")
             continue
         yield from (Problem(f"sources.{n}.{key}", message) for key, message in mistakes(kind, source))
+
+
+def _unknown_topics(overrides: list[tuple[int, Mapping[str, Any]]], known: list[str]) -> Iterator[Problem]:
+    for n, override in overrides:
+        for key in ("topics", "add", "remove"):
+            named = override.get(key)
+            for slug in named if isinstance(named, list) else ():
+                if str(slug) not in known:
+                    yield Problem(f"overrides.{n}.{key}", f"'{slug}' is no topic{_suggestion(str(slug), known)}")
 
 
 def _tables(value: Any) -> list[tuple[int, Mapping[str, Any]]]:

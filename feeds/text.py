@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import nh3
@@ -51,6 +52,34 @@ def plain(html: str) -> str:
     tree = LexborHTMLParser(_BLOCK.sub(r" <\1", xml_safe(html)))
     tree.strip_tags(["script", "style", "template", "noscript"])
     return one_line(tree.body.text() if tree.body else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a piece of HTML says, by kind: its headings, its prose without them, its blocks of code; each as plain text."""
+
+    headings: str = ""
+    prose: str = ""
+    code: str = ""
+
+
+def outline(html: str) -> Outline:
+    """Headings, prose and blocks of code (``pre``) of a piece of HTML apart. Code within a sentence belongs to the prose."""
+    if not _LIKELY_HTML.search(html):
+        return Outline(prose=one_line(html))
+    tree = LexborHTMLParser(_BLOCK.sub(r" <\1", xml_safe(html)))
+    tree.strip_tags(["script", "style", "template", "noscript"])
+    code, headings = _taken(tree, "pre"), _taken(tree, "h1, h2, h3, h4, h5, h6")
+    return Outline(headings, one_line(tree.body.text() if tree.body else ""), code)
+
+
+def _taken(tree: LexborHTMLParser, selector: str) -> str:
+    """The text of what a selector finds, taken out of the tree."""
+    nodes = [node for node in tree.css(selector) if node.parent is not None]
+    text = one_line(" ".join(node.text() for node in nodes))
+    for node in nodes:
+        node.decompose()
+    return text
 
 
 def sanitise(html: str, base: str) -> str:

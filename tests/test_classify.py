@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from feeds.classify import THRESHOLD, WEIGHTS, Classifier, topics_of
-from feeds.model import Evidence, Membership, Post, Topic
+from feeds.classify import WEIGHTS, Classifier, topics_of
+from feeds.classify.judge import CEILINGS
+from feeds.configuration import Override
+from feeds.model import Evidence, Membership, Post, Topic, Verdict
 from feeds.settings import bundled, load
 from tests.builders import a_post, a_topic
+
+FILLER = "A word is a word is a word. " * 30
+"""More than a lead of words that no rule here has."""
 
 
 def titled(title: str, **overrides: object) -> Post:
@@ -19,6 +27,10 @@ def titled(title: str, **overrides: object) -> Post:
 
 def classify(post: Post, *topics: Topic, language: str = "en") -> tuple[Membership, ...]:
     return Classifier(topics, language=language).classify(post)
+
+
+def explain(post: Post, *topics: Topic, language: str = "en") -> tuple[Verdict, ...]:
+    return Classifier(topics, language=language).explain(post)
 
 
 def evidence(post: Post, topic: Topic) -> tuple[Evidence, ...]:
@@ -94,20 +106,21 @@ def test_another_word_is_not_taken_for_it(term: str, title: str) -> None:
     assert classify(titled(title), a_topic(title_terms=(term,))) == ()
 
 
-@pytest.mark.parametrize(("rule", "field"), sorted(WEIGHTS))
-def test_a_word_weighs_what_its_rule_and_field_say(rule: str, field: str) -> None:
+@pytest.mark.parametrize(
+    ("rule", "field", "weight"),
+    [(rule, field, weight) for rule in ("title_terms", "terms", "against") for field, weight in WEIGHTS[rule].items()],
+)
+def test_a_word_weighs_what_its_rule_and_field_say(rule: str, field: str, weight: float) -> None:
     words = {
         "tags": {"tags": ("raft",)},
         "title": {"title": "Raft"},
+        "headings": {"content": "<h2>Raft</h2><p>x</p>"},
         "summary": {"summary": "<p>Raft</p>"},
-        "body": {"content": "Raft"},
+        "lead": {"content": "<p>Raft</p>"},
+        "body": {"content": f"<p>{FILLER} raft raft raft</p>"},
     }
-    sure = {"tags": ("certain",)} if rule == "tags" else {rule: ("raft",), "tags": ("certain",)}
-    topic = a_topic(**{**sure, rule: (*sure[rule], "raft")} if rule == "tags" else sure)
-    given_words = dict(words[field])
-    given_words["tags"] = ("certain", *given_words.get("tags", ()))
-    found = evidence(titled(given_words.pop("title", "Nothing"), **given_words), topic)
-    assert Evidence(rule, field, "raft", WEIGHTS[rule, field]) in found
+    (verdict,) = explain(titled(**{"title": "Nothing"} | words[field]), a_topic(**{rule: ("raft",)}))
+    assert [(e.rule, e.field, e.words, e.weight) for e in verdict.evidence] == [(rule, field, "raft", weight)]
 
 
 @pytest.mark.parametrize(
@@ -116,11 +129,21 @@ def test_a_word_weighs_what_its_rule_and_field_say(rule: str, field: str) -> Non
         ({"terms": ("raft",)}, {"title": "Raft"}, True),
         ({"terms": ("raft",)}, {"summary": "<p>Raft</p>"}, False),
         ({"terms": ("raft", "paxos")}, {"summary": "<p>Raft, not Paxos</p>"}, True),
-        ({"terms": ("raft", "paxos", "quorum")}, {"content": "<p>raft paxos quorum</p>"}, False),
-        ({"terms": ("raft", "paxos", "quorum", "lease")}, {"content": "<p>raft paxos quorum lease</p>"}, True),
+        ({"terms": ("raft", "paxos")}, {"content": "<p>raft paxos</p>"}, True),
         ({"terms": ("raft",)}, {"content": "<p>raft raft raft raft raft raft</p>"}, False),
+        ({"terms": ("raft", "paxos")}, {"summary": "<p>raft</p>", "content": "<p>paxos</p>"}, True),
+        ({"terms": ("raft", "paxos")}, {"content": "<h2>raft</h2><h3>paxos</h3>"}, False),
+        ({"hints": ("raft", "paxos")}, {"title": "Raft and Paxos"}, False),
+        ({"terms": ("raft",), "hints": ("paxos", "quorum")}, {"content": "<p>raft: paxos and quorum</p>"}, True),
+        ({"terms": ("raft",), "against": ("paxos",)}, {"title": "Raft, not Paxos"}, False),
+        ({"terms": ("raft",)}, {"title": "Code", "content": "<pre>raft raft raft</pre>"}, False),
+        ({"terms": ("raft",), "threshold": 3.0}, {"title": "Raft"}, False),
+        ({"terms": ("raft",), "threshold": 1.0}, {"content": "Raft"}, True),
+        ({"terms": ("raft",), "languages": ("de",)}, {"title": "Raft"}, False),
+        ({"terms": ("raft",), "languages": ("de", "en-CA")}, {"title": "Raft"}, True),
         ({"title_terms": ("raft",)}, {"title": "Raft"}, True),
         ({"title_terms": ("raft",)}, {"summary": "<p>Raft</p>"}, False),
+        ({"title_terms": ("raft",), "hints": ("log",)}, {"summary": "<p>Raft's log</p>"}, True),
         ({"tags": ("raft",)}, {"tags": ("Raft",)}, True),
         ({"tags": ("raft",)}, {"title": "Raft", "summary": "<p>raft</p>", "content": "<p>raft</p>"}, False),
         ({}, {"title": "Anything"}, False),
@@ -133,24 +156,25 @@ def test_enough_evidence_makes_a_member(topic: dict[str, object], post: dict[str
 def test_a_word_counts_once_where_it_weighs_most() -> None:
     post = titled("Raft", summary="<p>Raft</p>", content="<p>raft raft</p>")
     (membership,) = classify(post, a_topic(terms=("raft",)))
-    assert membership == Membership("kernel", 2.0, (Evidence("terms", "title", "raft", 2.0),))
+    assert membership == Membership("kernel", 2.0, (Evidence("terms", "title", "raft", 2.0, "Raft"),))
 
 
 def test_a_long_body_counts_up_to_a_ceiling() -> None:
     terms = tuple(f"term{n}" for n in range(20))
-    (membership,) = classify(titled("Nothing", content=" ".join(terms)), a_topic(terms=terms))
-    assert membership.score == THRESHOLD
-    assert len(membership.evidence) == 20
+    post = titled("Nothing", content=f"<p>{FILLER}</p>" + f"<p>{' '.join(terms)}</p>" * 3)
+    (verdict,) = explain(post, a_topic(terms=terms))
+    assert (verdict.score, verdict.belongs) == (CEILINGS["body"], False)
+    assert len(verdict.evidence) == 20
 
 
 def test_evidence_says_which_words_of_the_owner_matched_where_heaviest_first() -> None:
     post = titled("Goroutines and channels", tags=("Go concurrency",), content="<p>Use a mutex.</p>")
     topic = a_topic(tags=("go concurrency",), title_terms=("goroutine*",), terms=("channel", "mutex"))
     assert evidence(post, topic) == (
-        Evidence("tags", "tags", "go concurrency", 4.0),
-        Evidence("title_terms", "title", "goroutine*", 3.0),
-        Evidence("terms", "title", "channel", 2.0),
-        Evidence("terms", "body", "mutex", 0.5),
+        Evidence("tags", "tags", "go concurrency", 4.0, "Go concurrency"),
+        Evidence("title_terms", "title", "goroutine*", 3.0, "Goroutines"),
+        Evidence("terms", "title", "channel", 2.0, "channels"),
+        Evidence("terms", "lead", "mutex", 1.0, "mutex."),
     )
 
 
@@ -187,6 +211,90 @@ def test_what_a_topic_never_holds_keeps_a_post_out(where: dict[str, object]) -> 
     sure = {"title": "Goroutines", "tags": ("goroutines",)}
     post = titled(**sure | where | {"tags": (*sure["tags"], *where.get("tags", ()))})
     assert classify(post, a_topic(tags=("goroutines",), never=("go-to-market",))) == ()
+
+
+@pytest.mark.parametrize(
+    ("override", "topics"),
+    [
+        ({"topics": ("b",)}, {"b"}),
+        ({"topics": ()}, set()),
+        ({"add": ("b",)}, {"a", "b"}),
+        ({"remove": ("a",)}, set()),
+        ({"topics": (), "add": ("b",)}, {"b"}),
+    ],
+)
+@pytest.mark.parametrize("name", ["url", "id"])
+def test_the_owner_has_the_last_word_on_a_post(override: dict[str, object], topics: set[str], name: str) -> None:
+    post = titled("Raft")
+    rules = (a_topic(slug="a", title_terms=("raft",)), a_topic(slug="b", title_terms=("paxos",), never=("raft",)))
+    classifier = Classifier(rules, language="en", overrides=[Override(post=getattr(post, name), **override)])
+    assert topics_of(classifier.classify(post)) == topics
+    assert {verdict.topic for verdict in classifier.explain(post) if verdict.belongs} == topics
+    assert topics_of(classifier.classify(replace(post, url="https://blog.example/other/", id="x"))) == {"a"}
+
+
+@pytest.mark.parametrize("tag", ["memory-models", "Memory Models", "memory model"])
+def test_a_tag_that_names_the_topic_decides_whatever_else_is_there(tag: str) -> None:
+    topic = a_topic(slug="memory-models", title="Memory models", needs=("x",), never=("y",), threshold=100)
+    assert classify(titled("Y", tags=(tag,)), topic)
+    assert not classify(titled("Memory models"), topic)
+
+
+def test_a_phrase_within_a_longer_one_counts_nothing() -> None:
+    topic = a_topic(title_terms=("linux kernel",), terms=("kernel",))
+    assert [e.words for e in evidence(titled("The Linux kernel"), topic)] == ["linux kernel"]
+    (verdict,) = explain(titled("x", summary="<p>The Linux kernel, a kernel</p>"), topic)
+    assert [e.words for e in verdict.evidence] == ["linux kernel", "kernel"]
+
+
+def test_a_word_in_two_lists_counts_in_the_heavier() -> None:
+    topic = a_topic(title_terms=("goroutine",), terms=("goroutines",), hints=("goroutine",))
+    assert [(e.rule, e.weight) for e in evidence(titled("Goroutines"), topic)] == [("title_terms", 3.0)]
+
+
+def test_a_pattern_finds_what_it_says_in_either_case_unless_it_says_otherwise() -> None:
+    topic = a_topic(terms=(r"/(?-i)\bGC\b/", r"/\braw .{0,9}syscall/"))
+    assert [e.found for e in evidence(titled("A RAW Linux syscall and the GC"), topic)] == ["GC", "RAW Linux syscall"]
+    assert not classify(titled("gc"), topic)
+
+
+def test_a_pattern_may_be_what_a_topic_needs_or_never_holds() -> None:
+    topic = a_topic(terms=("leak",), needs=(r"/(?-i)\bGo\b/",), never=("/market(ing)?/",))
+    assert classify(titled("A leak in Go"), topic)
+    assert not classify(titled("Leaks go on"), topic)
+    assert not classify(titled("A leak in Go's marketing"), topic)
+
+
+def test_a_pattern_that_is_none_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"must hold a regular expression .* between its slashes: missing \)"):
+        a_topic(terms=("/(/",))
+
+
+def test_code_counts_only_for_what_is_looked_for_in_code() -> None:
+    snippet = "<p>On maps of the kernel.</p><pre><code>go func() { ch &lt;- 1 }()\nmovq rax, rbx\nmovq rax, rcx\nmovq</code></pre>"
+    go, assembly = a_topic(slug="go", terms=("func", "ch")), a_topic(slug="assembly", code=("movq", "rax"))
+    goes, reads = explain(titled("eBPF", content=snippet), go, assembly)
+    assert goes.evidence == ()
+    assert [(e.words, e.weight, e.times) for e in reads.evidence] == [("movq", 0.5, 3), ("rax", 0.333, 2)]
+
+
+def test_what_keeps_a_post_out_is_said() -> None:
+    topic = a_topic(terms=("raft",), needs=("go",), never=("sale",), languages=("de",))
+    (verdict,) = explain(titled("Raft for sale"), topic)
+    assert (verdict.belongs, verdict.score) == (False, 2.0)
+    assert verdict.vetoes == (
+        "languages: the post is in en, the topic takes de",
+        "never: sale (in the title)",
+        "needs: none of go is anywhere in the post",
+    )
+
+
+@given(st.text(), st.text())
+def test_what_is_explained_is_what_is_classified(title: str, content: str) -> None:
+    topics = (a_topic(slug="a", terms=("a", "b*"), hints=("c",), against=("d",)), a_topic(slug="b", title_terms=("a b",)))
+    post = titled(title, content=content)
+    explained = tuple(Membership(v.topic, v.score, v.evidence) for v in explain(post, *topics) if v.belongs)
+    assert explained == classify(post, *topics)
 
 
 def test_needs_and_never_weigh_nothing_themselves() -> None:

@@ -252,3 +252,22 @@ def test_settings_are_frozen(folder: Path) -> None:
     settings = loaded(folder, SOUND)
     with pytest.raises(ValueError, match="frozen"):
         settings.site.title = "Another"  # type: ignore[misc]
+
+
+def test_overrides_stand_in_the_configuration_or_in_a_file_beside_it(folder: Path) -> None:
+    (folder / "topicfeeds.overrides.toml").write_text('[[overrides]]\npost = "b"\nadd = ["kernel"]\n', encoding="utf-8")
+    settings = loaded(folder, SOUND + '[[overrides]]\npost = "a"\ntopics = []\n')
+    assert [(override.post, override.topics, override.add) for override in settings.overrides] == [
+        ("a", (), ()),
+        ("b", None, ("kernel",)),
+    ]
+
+
+def test_an_override_names_a_topic_that_there_is(folder: Path) -> None:
+    found = mistakes(folder, SOUND + '[[overrides]]\npost = "a"\nadd = ["kernels"]\n')
+    assert found == {"overrides.0.add": "'kernels' is no topic; did you mean 'kernel'?"}
+
+
+def test_the_file_beside_holds_overrides_only(folder: Path) -> None:
+    (folder / "topicfeeds.overrides.toml").write_text(SITE, encoding="utf-8")
+    assert mistakes(folder, SOUND) == {"site": "has no place in topicfeeds.overrides.toml, which holds overrides only"}

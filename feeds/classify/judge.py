@@ -1,0 +1,137 @@
+"""Weighs what a post holds of a topic's words: what each find counts, what keeps a post out, and whether it is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from feeds.classify.phrases import Find, Goal
+from feeds.model import Evidence, Field, Rule, Topic, Verdict
+
+RULES = "2"
+"""Version of the rules of judgement: a change of them has every stored post judged anew."""
+
+THRESHOLD = 2.0
+"""The score from which on a post belongs to a topic that sets none of its own."""
+
+WEIGHTS: Mapping[Rule, Mapping[Field, float]] = {
+    "override": {"tags": 10.0},
+    "named": {"tags": 10.0},
+    "tags": {"tags": 4.0},
+    "title_terms": {"tags": 3.0, "title": 3.0, "headings": 1.0, "summary": 1.5, "lead": 1.5, "body": 0.5},
+    "terms": {"tags": 2.0, "title": 2.0, "headings": 1.0, "summary": 1.0, "lead": 1.0, "body": 0.5},
+    "hints": {"tags": 1.0, "title": 1.0, "summary": 0.5, "lead": 0.5},
+    "code": {"code": 0.5},
+    "against": {"tags": -2.0, "title": -2.0, "headings": -0.5, "summary": -1.0, "lead": -1.0},
+}
+"""What one distinct word of a rule weighs in a field; a pair that is missing weighs nothing."""
+
+CEILINGS: Mapping[Field, float] = {"headings": 1.0, "body": 0.8, "code": 1.0}
+"""What a field counts for at the most, however many words it holds."""
+
+HINTS = 1.0
+"""What all hints together count for at the most."""
+
+TIMES: Mapping[Field, int] = {"body": 3, "code": 3}
+"""How often a word must stand in a field to count there in full; a single mention counts for that part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A phrase of a topic, found in a field. ``is_part`` says that it is only a part of a tag."""
+
+    goal: Goal
+    field: Field
+    find: Find
+    is_part: bool = False
+
+
+def judge(topic: Topic, hits: Iterable[Hit], *, language: str = "") -> Verdict:
+    """The verdict on one topic. Each word counts once, where it weighs most."""
+    hits = tuple(hits)
+    evidence = _weighed(hits)
+    score = round(_score(evidence), 3)
+    decided = any(item.rule == "named" for item in evidence)
+    vetoes = () if decided else tuple(_vetoes(topic, hits, language))
+    kept_out = tuple(_evidence(hit, 0.0) for hit in sorted(_of(hits, "never"), key=_order))
+    belongs = decided or (score >= topic.threshold and not vetoes)
+    return Verdict(topic.slug, belongs, score, topic.threshold, evidence + kept_out, vetoes)
+
+
+def _weighed(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
+    best: dict[str, Evidence] = {}
+    for hit in sorted(hits, key=_order):
+        weight = 0.0 if hit.is_part or _is_within(hit, hits) else _weight(hit)
+        known = best.get(hit.goal.words)
+        if weight and (known is None or abs(weight) > abs(known.weight)):
+            best[hit.goal.words] = _evidence(hit, weight)
+    return tuple(sorted(best.values(), key=lambda e: (-abs(e.weight), e.field, e.rule, e.words)))
+
+
+def _is_within(hit: Hit, hits: Sequence[Hit]) -> bool:
+    """Whether a word stands in its field only as a part of a longer phrase that counts itself: kernel in "Linux kernel"."""
+    weight, words = abs(_weight(hit)), _spaced(hit)
+    return any(
+        other.field == hit.field
+        and len(other.goal.words) > len(hit.goal.words)
+        and words in _spaced(other)
+        and other.find.times >= hit.find.times
+        and abs(_weight(other)) >= weight
+        for other in hits
+    )
+
+
+def _spaced(hit: Hit) -> str:
+    return f" {hit.goal.words.casefold().replace('-', ' ').replace('_', ' ')} "
+
+
+def _weight(hit: Hit) -> float:
+    full = WEIGHTS.get(hit.goal.rule, {}).get(hit.field, 0.0)
+    often = TIMES.get(hit.field, 1)
+    return round(full * min(hit.find.times, often) / often, 3)
+
+
+def _score(evidence: Iterable[Evidence]) -> float:
+    """The sum of the evidence under its ceilings. Hints alone say nothing: they add to what else there is."""
+    fields: dict[Field, float] = {}
+    hints = 0.0
+    for item in evidence:
+        if item.rule == "hints":
+            hints += item.weight
+        else:
+            fields[item.field] = fields.get(item.field, 0.0) + item.weight
+    firm = sum(min(total, CEILINGS.get(name, total)) for name, total in sorted(fields.items()))
+    speaks = any(item.weight > 0 and item.rule != "hints" for item in evidence)
+    return firm + (min(hints, HINTS) if speaks else 0.0)
+
+
+def _vetoes(topic: Topic, hits: Sequence[Hit], language: str) -> Iterable[str]:
+    if topic.languages and language not in {_base(tag) for tag in topic.languages}:
+        yield f"languages: the post is in {language}, the topic takes {', '.join(topic.languages)}"
+    for hit in sorted(_of(hits, "never"), key=_order):
+        yield f"never: {hit.goal.words} (in the {hit.field})"
+    if topic.needs and not any(_of(hits, "needs")):
+        yield f"needs: none of {', '.join(topic.needs)} is anywhere in the post"
+
+
+def _of(hits: Iterable[Hit], rule: Rule) -> list[Hit]:
+    return [hit for hit in hits if hit.goal.rule == rule]
+
+
+def _order(hit: Hit) -> tuple[str, str, str]:
+    return hit.goal.rule, hit.goal.words, hit.field
+
+
+def _evidence(hit: Hit, weight: float) -> Evidence:
+    return Evidence(hit.goal.rule, hit.field, hit.goal.words, weight, hit.find.words, hit.find.times)
+
+
+def _base(tag: str) -> str:
+    return tag.partition("-")[0].lower()
+
+
+def overridden(verdict: Verdict, *, belongs: bool, by: str) -> Verdict:
+    """The verdict as the owner wants it for this one post."""
+    said = Evidence("override", "tags", by, 0.0)
+    vetoes = () if belongs else (*verdict.vetoes, f"override: {by}")
+    return replace(verdict, belongs=belongs, evidence=(said, *verdict.evidence), vetoes=vetoes)
