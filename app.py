@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 
 from flask import Flask
 
-from feeds import lifeline, logs
+from feeds import lifecycle, lifeline, logs
+from feeds.combinations import Combinations
 from feeds.model import ALL
+from feeds.renderer import Publisher, Renderer
 from feeds.settings import Settings, load
 from feeds.shelf import Shelf
 from feeds.store import open_store
@@ -36,14 +38,32 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask("topicfeeds", static_folder=None)
     app.url_map.merge_slashes = False
     slugs = {ALL, *(topic.slug for topic in settings.topics)}
-    app.register_blueprint(readers.blueprint(shelf, Archives(store, settings.site), slugs))
+    combinations = _combinations(settings, shelf)
+    addresses = lifecycle.addresses(settings.topics, settings.site, now=datetime.now(UTC))
+    app.register_blueprint(
+        readers.blueprint(
+            shelf, Archives(store, settings.site), combinations, lambda: addresses, public_url=settings.site.public_url
+        )
+    )
     app.register_blueprint(people.blueprint(shelf, slugs, public_url=settings.site.public_url))
     app.register_blueprint(machines.blueprint(settings, store, shelf, draining=draining.is_set, now=lambda: datetime.now(UTC)))
     errors.register(app)
-    app.extensions["topicfeeds"] = {"shelf": shelf, "store": store, "draining": draining}
+    app.extensions["topicfeeds"] = {"shelf": shelf, "store": store, "combinations": combinations, "draining": draining}
     app.wsgi_app = ShelfFirst(app.wsgi_app, shelf)  # type: ignore[method-assign]
     shelf.watch()
     return app
+
+
+def _combinations(settings: Settings, shelf: Shelf) -> Combinations:
+    """What this process keeps of combined topics. At most a quarter of its threads ever wait for one to be made."""
+    return Combinations(
+        Renderer(Publisher(settings.site, settings.topics, settings.database_url, settings.compression)),
+        revision=lambda: shelf.revision,
+        places=max(settings.serve.blocking_threads // 4, 1),
+        count=settings.serve.combinations,
+        size=settings.serve.combinations_bytes,
+        max_age=settings.site.max_age.total_seconds(),
+    )
 
 
 def worker() -> Flask:

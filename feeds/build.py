@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from feeds import gate
 from feeds.errors import GateError
 from feeds.formats import FORMATS
-from feeds.model import Feed
+from feeds.model import Feed, Post
 
 UNFIT = (GateError, ValueError, UnicodeError)
 """What a post can do to a build."""
@@ -24,32 +24,36 @@ class Build:
     refused: Mapping[str, str]
 
 
-def build(feed: Feed, *, now: datetime, unminted: Collection[str] = ()) -> Build:
+def build(feed: Feed, *, now: datetime, suffixes: Collection[str] = tuple(FORMATS), unminted: Collection[str] = ()) -> Build:
     """Write a document, if need be without the posts that cannot be in it. Raises GateError or ValueError if nothing helps.
 
     ``unminted`` are ids that the ledger does not know.
     """
+
+    def write(posts: tuple[Post, ...]) -> dict[str, bytes]:
+        return _write(replace(feed, posts=posts), suffixes, now=now, unminted=unminted)
+
     try:
-        return Build(feed, _write(feed, now, unminted), {})
+        return Build(feed, write(feed.posts), {})
     except UNFIT:
-        refused = {post.id: reason for post in feed.posts if (reason := _refusal(replace(feed, posts=(post,)), now, unminted))}
-    rest = replace(feed, posts=tuple(post for post in feed.posts if post.id not in refused))
-    return Build(rest, _write(rest, now, unminted), refused)
+        refused = {post.id: reason for post in feed.posts if (reason := _refusal(post, write))}
+    rest = tuple(post for post in feed.posts if post.id not in refused)
+    return Build(replace(feed, posts=rest), write(rest), refused)
 
 
-def _refusal(single: Feed, now: datetime, unminted: Collection[str]) -> str:
+def _refusal(post: Post, write: Callable[[tuple[Post, ...]], object]) -> str:
     """Why a feed of one post cannot be published; nothing if it can."""
     try:
-        _write(single, now, unminted)
+        write((post,))
     except UNFIT as error:
         return str(error)
     return ""
 
 
-def _write(feed: Feed, now: datetime, unminted: Collection[str]) -> dict[str, bytes]:
+def _write(feed: Feed, suffixes: Collection[str], *, now: datetime, unminted: Collection[str]) -> dict[str, bytes]:
     gate.check_posts(feed.slug, feed.posts, now=now, unminted=unminted)
     bodies = {}
-    for suffix, form in FORMATS.items():
-        bodies[suffix] = form.render(feed)
+    for suffix in suffixes:
+        bodies[suffix] = FORMATS[suffix].render(feed)
         gate.check_build(feed.urls[suffix], suffix, feed, bodies[suffix])
     return bodies

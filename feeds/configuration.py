@@ -227,6 +227,7 @@ class Retired(Table):
 class Topic(Table):
     """What a subscriber can subscribe to, and the words that bring a post into it.
 
+    ``name`` is what it is called within a sentence, where that is not its title.
     ``aliases`` are former slugs, whose addresses lead here for ever.
     ``title_terms`` are sure, ``terms`` good, ``hints`` weak signs; ``code`` is looked for in blocks of code; ``against`` speaks
     against the topic. A term between slashes is a regular expression (RE2).
@@ -234,6 +235,7 @@ class Topic(Table):
 
     slug: Slug
     title: Text
+    name: str = ""
     description: str = ""
     aliases: tuple[Slug, ...] = ()
     retired: Retired | None = None

@@ -11,6 +11,11 @@ from feeds.model import ALL, Deleted, Feed, Post, Site, Topic
 from feeds.store import TopicState
 
 
+def all_posts(site: Site) -> Topic:
+    """The built-in topic."""
+    return Topic(slug=ALL, title="All posts", name="all posts", description=f"Every post of {site.title}.")
+
+
 def feed_of(site: Site, topic: Topic, state: TopicState, posts: Iterable[Post], deleted: tuple[Deleted, ...] = ()) -> Feed:
     """A topic's feed as a value. Its ``updated`` is the newest change among its entries, never the time of the build."""
     shown = tuple(sorted(posts, key=lambda post: (-post.published.timestamp(), post.id)))

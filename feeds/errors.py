@@ -87,5 +87,17 @@ class GateError(TopicfeedsError):
         self.entries = entries
 
 
+class SelectionError(TopicfeedsError):
+    """An address combines topics in a way that selects nothing; ``retired`` are the slugs among them that existed once."""
+
+    def __init__(self, message: str, *, retired: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.retired = retired
+
+
+class BusyError(TopicfeedsError):
+    """Something cannot be made at this moment, but soon: too much is being made already, or the database is away."""
+
+
 class StoreError(TopicfeedsError):
     """The database cannot be used: unreachable, not migrated, or newer than this program."""

@@ -21,12 +21,13 @@ from feeds.addresses import feed_path, feed_urls, page_path, page_url
 from feeds.build import UNFIT, Build, build
 from feeds.classify.judge import RULES
 from feeds.compression import encode
+from feeds.documents import all_posts
 from feeds.formats import FORMATS, directory, opml, pages
 from feeds.formats.elements import STYLESHEET
 from feeds.headers import CORS, caching
 from feeds.history import Edition, History, SupersededError
 from feeds.identity import tag_uri
-from feeds.model import ALL, Site, Topic
+from feeds.model import Site, Topic
 from feeds.representation import Headers, opaque_tag
 from feeds.settings import Settings
 from feeds.store import Publication, Store, TopicCount, TopicState, Transaction
@@ -43,8 +44,7 @@ _CSS = "text/css; charset=utf-8"
 
 def every_topic(settings: Settings) -> tuple[Topic, ...]:
     """The built-in topic ``all``, then the configured ones in their order."""
-    site = settings.site
-    return (Topic(slug=ALL, title="All posts", description=f"Every post of {site.title}."), *settings.topics)
+    return (all_posts(settings.site), *settings.topics)
 
 
 def fingerprint(*values: BaseModel | str) -> str:

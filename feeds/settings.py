@@ -53,12 +53,14 @@ class Fetching(Table):
 
 
 class Serving(Table):
-    """Where the feeds are served and by how many web workers."""
+    """Where the feeds are served and by how many web workers, each of which keeps some combinations of topics."""
 
     host: Text = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     blocking_threads: Annotated[int, Field(ge=1, le=256)] = 8
+    combinations: Annotated[int, Field(ge=1, le=100_000)] = 256
+    combinations_bytes: Annotated[int, Field(ge=65_536)] = 32 * 1024 * 1024
 
 
 class Settings(BaseSettings):

@@ -25,7 +25,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PURE = (
     "model", "text", "keys", "identity", "merge", "intake", "classify", "compression", "representation", "schedule", "gate",
-    "lifecycle",
+    "lifecycle", "selection",
 )  # fmt: skip
 TABLES = {
     "site": Site,

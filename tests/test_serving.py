@@ -28,6 +28,8 @@ RESOURCES = {
     "/feeds/go-concurrency.atom": "application/atom+xml; charset=utf-8",
     "/feeds/go-concurrency.rss": "application/rss+xml; charset=utf-8",
     "/feeds/go-concurrency.json": "application/feed+json",
+    "/feeds/distributed-systems,go-concurrency.atom": "application/atom+xml; charset=utf-8",
+    "/feeds/all,-distributed-systems.rss": "application/rss+xml; charset=utf-8",
     "/api/topics.json": "application/json",
     "/feeds.opml": "text/x-opml; charset=utf-8",
     "/feeds.css": "text/css; charset=utf-8",
@@ -287,7 +289,7 @@ def test_other_methods_are_not_allowed(stack, method, path):
     "path",
     [
         "/feeds/none.atom", "/feeds/all.xml", "/feeds/all", "/feeds/", "/feeds/.atom", "/topics/none/", "/nothing", "/favicon.ico",
-        "/feeds//all.atom", "/feeds/all.atom/", "/feeds/ALL.atom", "/feeds/../feeds/all.atom", "/feeds/all.atom%00",
+        "/feeds//all.atom", "/feeds/all.atom/", "/feeds/../feeds/all.atom", "/feeds/all.atom%00",
         "/feeds/%2e%2e%2fall.atom", "/feeds/all%2Eatom%20", "/feeds/%ff%fe.atom", "/%0d%0aX-Evil:%201",
         "/feeds/" + "a" * 3000 + ".atom",
     ],
@@ -315,6 +317,44 @@ def test_what_is_not_there_is_a_404_that_nobody_stores(stack, path):
 )
 def test_other_spellings_of_the_same_address(stack, target):
     assert stack.get(target) == stack.get(ATOM)
+
+
+@pytest.mark.parametrize(
+    ("written", "canonical"),
+    [
+        ("go-concurrency,distributed-systems", "distributed-systems,go-concurrency"),
+        ("go-concurrency%2Cdistributed-systems", "distributed-systems,go-concurrency"),
+        ("go-concurrency+distributed-systems", "distributed-systems+go-concurrency"),
+        ("go-concurrency%2Bdistributed-systems", "distributed-systems+go-concurrency"),
+        ("go-concurrency%20distributed-systems", "distributed-systems+go-concurrency"),
+        ("-go-concurrency", "all,-go-concurrency"),
+        ("go-concurrency,go-concurrency+distributed-systems", "go-concurrency"),
+        ("Go-Concurrency", "go-concurrency"),
+        ("ALL", "all"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["atom", "rss"])
+def test_every_way_to_write_a_selection_leads_to_one_address(stack, written, canonical, suffix):
+    status, headers, _ = stack.get(f"/feeds/{written}.{suffix}", host="evil.example")
+    assert (status, headers["location"]) == (301, f"https://feeds.example/feeds/{canonical}.{suffix}")
+    assert stack.get(f"/feeds/{canonical}.{suffix}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("none,go-concurrency", "There is no topic 'none'."),
+        ("none+-nil", "There are no topics 'nil', 'none'."),
+        ("go-concurrency,-go-concurrency", "excludes everything"),
+        ("-all", "excludes everything"),
+        (",".join("abcdefghi"), "at most 8 topics"),
+        ("%2C", "names no topic"),
+    ],
+)
+def test_selections_that_there_are_not(stack, written, said):
+    status, headers, body = stack.get(f"/feeds/{written}.atom")
+    assert (status, headers["cache-control"]) == (404, "no-store")
+    assert said in body.decode()
 
 
 def test_a_page_without_its_slash_leads_to_the_page(stack):

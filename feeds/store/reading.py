@@ -59,7 +59,7 @@ def _configure_sqlite(engine: sa.Engine) -> None:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-_IN_SERVICE = ~t.posts.c.held & t.posts.c.withdrawn.is_(None)
+IN_SERVICE = ~t.posts.c.held & t.posts.c.withdrawn.is_(None)
 
 
 class Store:
@@ -68,6 +68,8 @@ class Store:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.hosts = Hosts(engine)
+        # SQLite reads from one snapshot anyway; PostgreSQL would take a new one for each query.
+        self._consistent = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
 
     @property
     def name(self) -> str:
@@ -85,7 +87,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A consistent view for several queries, which holds up no writer."""
-        with self.engine.connect().execution_options(reading=True) as connection, connection.begin():
+        with self.engine.connect().execution_options(reading=True, **self._consistent) as connection, connection.begin():
             yield connection
 
     def close(self) -> None:
@@ -130,7 +132,7 @@ class Store:
 
     def newest(self, topic: str, *, limit: int) -> tuple[Post, ...]:
         """The newest posts of a topic that are not held, newest first."""
-        query = sa.select(t.posts).where(_IN_SERVICE).order_by(t.posts.c.published.desc(), t.posts.c.id).limit(limit)
+        query = sa.select(t.posts).where(IN_SERVICE).order_by(t.posts.c.published.desc(), t.posts.c.id).limit(limit)
         if topic != ALL:
             members = sa.select(t.memberships.c.post).where(t.memberships.c.topic == topic)
             query = query.where(t.posts.c.id.in_(members))
@@ -238,8 +240,8 @@ class Store:
     def counts(self) -> dict[str, TopicCount]:
         """Posts and newest per topic, ``all`` included; a topic without posts is missing."""
         members = sa.select(t.memberships.c.topic, sa.func.count(), sa.func.max(t.posts.c.published))
-        members = members.join(t.posts, t.posts.c.id == t.memberships.c.post).where(_IN_SERVICE).group_by(t.memberships.c.topic)
-        whole = sa.select(sa.func.count(), sa.func.max(t.posts.c.published)).where(_IN_SERVICE)
+        members = members.join(t.posts, t.posts.c.id == t.memberships.c.post).where(IN_SERVICE).group_by(t.memberships.c.topic)
+        whole = sa.select(sa.func.count(), sa.func.max(t.posts.c.published)).where(IN_SERVICE)
         with self.reading() as connection:
             counts = {topic: TopicCount(number, newest) for topic, number, newest in connection.execute(members)}
             number, newest = connection.execute(whole).one()

@@ -18,6 +18,13 @@ def not_yet() -> Response:
     return response
 
 
+def busy(message: str) -> Response:
+    """503: it exists, but cannot be made at this moment."""
+    response = plain(503, message)
+    response.headers["Retry-After"] = "5"
+    return response
+
+
 def plain(status: int, message: str) -> Response:
     """Any status as text."""
     response = Response(f"{message}\n", status=status, mimetype="text/plain")

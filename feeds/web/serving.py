@@ -11,7 +11,7 @@ from typing import Any
 from flask import Response, request
 from werkzeug.datastructures import Headers
 
-from feeds.representation import Answer, answer
+from feeds.representation import Answer, Representation, answer
 from feeds.shelf import Shelf
 
 Environ = dict[str, Any]
@@ -44,8 +44,11 @@ class ShelfFirst:
 def from_shelf(shelf: Shelf, path: str) -> Response | None:
     """The same answer as a Flask response; None for a path that is not on the shelf."""
     representation = shelf.find(path, request.environ.get("QUERY_STRING", ""))
-    if representation is None:
-        return None
+    return None if representation is None else respond(representation)
+
+
+def respond(representation: Representation) -> Response:
+    """The answer to the present request as a Flask response."""
     return as_answered(answer(representation, request.method, request.environ))
 
 

@@ -1,0 +1,66 @@
+"""What the store knows of combined topics: their newest posts, and by what one sees that these may have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from feeds.model import ALL, Post
+from feeds.selection import Selection
+from feeds.store import tables as t
+from feeds.store.reading import IN_SERVICE, Store
+from feeds.store.rows import post_of
+
+
+class Standing(NamedTuple):
+    """A topic as far as combinations rest on it. While nothing of it changes, they do not change either.
+
+    ``modified`` is when what is published of the topic last changed; None before its first publication.
+    """
+
+    slug: str
+    feed_id: str
+    since: datetime
+    rules: str
+    changed: int
+    modified: datetime | None
+
+
+def standings(store: Store, slugs: Sequence[str]) -> tuple[Standing, ...]:
+    """How topics stand, by slug; one that the store does not know is missing."""
+    published = sa.select(sa.func.max(t.publications.c.last_modified)).where(t.publications.c.topic == t.topics.c.slug)
+    columns = (t.topics.c.slug, t.topics.c.feed_id, t.topics.c.since, t.topics.c.rules, t.topics.c.changed)
+    query = sa.select(*columns, published.scalar_subquery()).where(t.topics.c.slug.in_(slugs)).order_by(t.topics.c.slug)
+    with store.reading() as connection:
+        return tuple(Standing(*row) for row in connection.execute(query))
+
+
+def newest_of(store: Store, selection: Selection, *, limit: int) -> tuple[Post, ...]:
+    """The newest posts of a selection in normal form that are in service, newest first."""
+    order = (t.posts.c.published.desc(), t.posts.c.id)
+    newest = sa.select(t.posts.c.id).where(IN_SERVICE, _wanted(selection), *_not_unwanted(selection)).order_by(*order).limit(limit)
+    query = sa.select(t.posts).where(t.posts.c.id.in_(newest)).order_by(*order)  # sorts ids, not whole posts
+    with store.reading() as connection:
+        return tuple(post_of(row) for row in connection.execute(query))
+
+
+def _wanted(selection: Selection) -> sa.ColumnElement[bool]:
+    """In one of the single topics, or in every topic of one of the groups."""
+    if (ALL,) in selection.any_of:
+        return sa.true()
+    singles = [group[0] for group in selection.any_of if len(group) == 1]
+    groups = [sa.and_(*(_within([slug]) for slug in group)) for group in selection.any_of if len(group) > 1]
+    return sa.or_(*groups, _within(singles)) if singles else sa.or_(*groups)
+
+
+def _within(slugs: Sequence[str]) -> sa.ColumnElement[bool]:
+    return t.posts.c.id.in_(sa.select(t.memberships.c.post).where(t.memberships.c.topic.in_(slugs)))
+
+
+def _not_unwanted(selection: Selection) -> Iterator[sa.ColumnElement[bool]]:
+    for slug in selection.without:
+        member = (t.memberships.c.topic == slug) & (t.memberships.c.post == t.posts.c.id)
+        yield ~sa.exists().where(member).correlate(t.posts)
