@@ -1,4 +1,4 @@
-"""Writes one document of a feed in every format and puts it through the gate; a post that spoils it is set aside. Pure."""
+"""Writes one document of a feed in every format and puts it through the gate; a post that spoils it is set aside."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from feeds import gate
 from feeds.errors import GateError
 from feeds.formats import FORMATS
 from feeds.model import Feed, Post
+from feeds.splice import Splicer
 
 UNFIT = (GateError, ValueError, UnicodeError)
 """What a post can do to a build."""
+
+_SPLICER = Splicer()
+"""Of this process; it changes no byte of what is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,6 @@ def _write(feed: Feed, suffixes: Collection[str], *, now: datetime, unminted: Co
     gate.check_posts(feed.slug, feed.posts, now=now, unminted=unminted)
     bodies = {}
     for suffix in suffixes:
-        bodies[suffix] = FORMATS[suffix].render(feed)
+        bodies[suffix] = _SPLICER.render(FORMATS[suffix], feed)
         gate.check_build(feed.urls[suffix], suffix, feed, bodies[suffix])
     return bodies
