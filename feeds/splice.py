@@ -81,12 +81,11 @@ class Splicer:
         if cut is None:  # not what this knows to cut
             return partial if len(news) == len(feed.posts) else form.render(feed)
         head, entries = cut
+        kept = written.entries
         for post, entry in zip(news, entries, strict=True):
             self._size += written.keep(post, entry)
-        if len(news) < len(feed.posts):
-            partial = head + shape.separator.join([written.entries[post.id][1] for post in feed.posts]) + shape.end
         self._forget()
-        return partial
+        return partial if len(news) == len(feed.posts) else _joined(head, [kept[post.id][1] for post in feed.posts], shape)
 
     def _of(self, suffix: str, feed: Feed) -> _Written:
         """What was written of a feed; nothing once anything but its entries, their dates and its neighbours changed."""
@@ -110,3 +109,10 @@ def _cut(document: bytes, shape: _Shape, posts: Sequence[Post]) -> tuple[bytes, 
     body = shape.separator.join(entries) + shape.end
     head = document[: -len(body)]
     return (head, entries) if len(entries) == len(posts) and document == head + body else None
+
+
+def _joined(head: bytes, entries: Sequence[bytes], shape: _Shape) -> bytes:
+    """A document from its head and entries, copied once: it is large, and that is most of what is left to do."""
+    if not shape.separator:
+        return b"".join((head, *entries, shape.end))
+    return b"".join((head, shape.separator.join(entries), shape.end))
