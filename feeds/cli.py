@@ -21,6 +21,7 @@ import click
 
 from feeds import __version__, lifeline, logs
 from feeds.commands import UNUSABLE, configured, unusable, work
+from feeds.commands.explain import explain
 from feeds.commands.topics import topics
 from feeds.errors import TopicfeedsError
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load, locate
@@ -50,11 +51,13 @@ def main() -> None:
         topicfeeds init URL    look at your site and write a configuration
         topicfeeds check       is the configuration sound?
         topicfeeds refresh     look at every source once, now
+        topicfeeds explain URL why a post is in its topics
         topicfeeds serve       refresh on schedule and serve
     """
 
 
 main.add_command(topics)
+main.add_command(explain)
 
 
 @main.command()

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from feeds.gather import Gathered
 from feeds.intake import wanted
-from feeds.keys import url_key
+from feeds.look import keys_of
 from feeds.model import Draft, Source
 from feeds.settings import Settings
 from feeds.store import SourceState, Store
@@ -47,11 +47,7 @@ def tried(source: Source, gathered: Gathered) -> None:
 
 def history(store: Store, name: str) -> bool:
     """Which post a URL, guid or id names, and everything that ever tied to it; false when it names none."""
-    keys = [name, f"guid:{name}"]
-    if "://" in name:
-        keys.append(url_key(name))
-    keys += [f"guid:{source}:{name}" for source in store.sources()]
-    post, ties, withdrawn = store.history(keys)
+    post, ties, withdrawn = store.history(keys_of(store, name))
     if post is None:
         return False
     click.echo(f"id          {post.id}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from feeds.classify.fields import fields
-from feeds.classify.judge import THRESHOLD, WEIGHTS, Hit, judge, overridden
+from feeds.classify.judge import THRESHOLD, WEIGHTS, Hit, judge, may_belong, overridden
 from feeds.classify.patterns import Patterns
 from feeds.classify.phrases import Goal, Phrases
 from feeds.configuration import Override, pattern_in
@@ -36,7 +36,7 @@ class Classifier:
         """The topics that a post belongs to, in the order of the configuration."""
         language, found = self._find(post)
         named = self._overrides_of(post)
-        numbers = range(len(self._topics)) if named else sorted(found)
+        numbers = range(len(self._topics)) if named else sorted(n for n, hits in found.items() if may_belong(self._topics[n], hits))
         verdicts = (self._verdict(number, found.get(number, []), language, named) for number in numbers)
         return tuple(Membership(v.topic, v.score, v.evidence) for v in verdicts if v.belongs)
 

@@ -36,6 +36,10 @@ TIMES: Mapping[Field, int] = {"body": 3, "code": 3}
 """How often a word must stand in a field to count there in full; a single mention counts for that part of it."""
 
 
+_FULL = {(rule, name): weight for rule, fields in WEIGHTS.items() for name, weight in fields.items()}
+_ROUNDING = 0.01
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A phrase of a topic, found in a field. ``is_part`` says that it is only a part of a tag."""
@@ -44,6 +48,18 @@ class Hit:
     field: Field
     find: Find
     is_part: bool = False
+
+
+def may_belong(topic: Topic, hits: Iterable[Hit]) -> bool:
+    """Whether the post can belong at all, by a bound on the score from above: most topics are far from it."""
+    fields: dict[Field, float] = {}
+    for hit in hits:
+        rule, name = hit.goal.rule, hit.field
+        if rule == "named":
+            return True
+        if (weight := _FULL.get((rule, name), 0.0)) > 0:
+            fields[name] = fields.get(name, 0.0) + weight
+    return sum(min(total, CEILINGS.get(name, total)) for name, total in fields.items()) >= topic.threshold - _ROUNDING
 
 
 def judge(topic: Topic, hits: Iterable[Hit], *, language: str = "") -> Verdict:
@@ -70,23 +86,19 @@ def _weighed(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
 
 def _is_within(hit: Hit, hits: Sequence[Hit]) -> bool:
     """Whether a word stands in its field only as a part of a longer phrase that counts itself: kernel in "Linux kernel"."""
-    weight, words = abs(_weight(hit)), _spaced(hit)
+    weight, words = abs(_weight(hit)), hit.goal.spaced
     return any(
         other.field == hit.field
         and len(other.goal.words) > len(hit.goal.words)
-        and words in _spaced(other)
+        and words in other.goal.spaced
         and other.find.times >= hit.find.times
         and abs(_weight(other)) >= weight
         for other in hits
     )
 
 
-def _spaced(hit: Hit) -> str:
-    return f" {hit.goal.words.casefold().replace('-', ' ').replace('_', ' ')} "
-
-
 def _weight(hit: Hit) -> float:
-    full = WEIGHTS.get(hit.goal.rule, {}).get(hit.field, 0.0)
+    full = _FULL.get((hit.goal.rule, hit.field), 0.0)
     often = TIMES.get(hit.field, 1)
     return round(full * min(hit.find.times, often) / often, 3)
 

@@ -19,6 +19,11 @@ class Goal:
     topic: int
     rule: Rule
     words: str
+    spaced: str = field(init=False, compare=False)
+    """The words between spaces, so that it can be seen whether one phrase stands within another."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spaced", f" {self.words.casefold().replace('-', ' ').replace('_', ' ')} ")
 
     def repeats(self, other: Goal) -> bool:
         """Whether the topic has the same words, but for their endings, in a list that weighs at least as much."""

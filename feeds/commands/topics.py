@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from feeds import logs
-from feeds.commands import config_option, configured, take, work
+from feeds.commands import config_option, configured, take, unusable, work
+from feeds.errors import TopicfeedsError
 from feeds.settings import Settings
 
 
@@ -28,3 +31,25 @@ def topics(context: click.Context, config: Path | None) -> None:
 def listing(settings: Settings) -> None:
     """List the topics with their posts and feeds (what ``topicfeeds topics`` alone does)."""
     work().print_topics(settings)
+
+
+@topics.command()
+@click.argument("labels", type=click.Path(dir_okay=False, path_type=Path), metavar="LABELS.jsonl")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@configured
+def evaluate(settings: Settings, labels: Path, *, as_json: bool) -> None:
+    """Measure the topics' rules on posts that a person judged.
+
+    A line of LABELS.jsonl is a JSON object: a post (title, summary, lead, content, author_tags, lang; or the url of a stored one),
+    the topics that it belongs to (pos) and those that it does not (neg). Prints precision, recall, F1 and counts per topic, and
+    every miss.
+    """
+    try:
+        scores = import_module("feeds.look").measure(settings, labels)
+    except TopicfeedsError as error:
+        unusable(error)
+    verdicts = import_module("feeds.verdicts")
+    if as_json:
+        click.echo(json.dumps(verdicts.measured_json(scores), ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n".join(verdicts.measured(scores)))

@@ -18,6 +18,7 @@ KINDS = {
     "other feed cases": "tests.corpus.other_feeds",
     "post pages": "tests.corpus.pages",
     "Markdown folders": "tests.corpus_folder",
+    "topics": "tests.corpus.topics",
     "rendered sites": "tests.corpus.sites",
 }
 """What is checked -> the module whose ``check(corpus)`` yields or returns (met, checked, misses)."""

@@ -1,0 +1,51 @@
+"""Looks into the classification of stored posts: opens the store and asks the rules, changing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from feeds.classify import Classifier
+from feeds.evaluation import Score, evaluate
+from feeds.keys import url_key
+from feeds.labels import read
+from feeds.model import Post, Verdict
+from feeds.settings import Settings
+from feeds.store import Store
+from feeds.store.migrate import open_migrated
+
+
+def explain(settings: Settings, name: str) -> tuple[Post, Sequence[Verdict]] | None:
+    """The post that a URL, guid or id names with the verdict on every topic; None where nothing is known of it."""
+    post = stored(open_migrated(settings.database_url), name)
+    return None if post is None else (post, classifier(settings).explain(post))
+
+
+def measure(settings: Settings, labels: Path) -> tuple[Score, ...]:
+    """How well the topics do on posts that a person judged. Raises LabelsError."""
+    opened: list[Store] = []
+
+    def look(name: str) -> Post | None:
+        if not opened:
+            opened.append(open_migrated(settings.database_url))
+        return stored(opened[0], name)
+
+    return evaluate(read(labels, look), classifier(settings).explain)
+
+
+def classifier(settings: Settings) -> Classifier:
+    """The configured topics, compiled."""
+    return Classifier(settings.topics, language=settings.site.language, overrides=settings.overrides)
+
+
+def stored(store: Store, name: str) -> Post | None:
+    """The post that a URL, guid or id names."""
+    return store.history(keys_of(store, name))[0]
+
+
+def keys_of(store: Store, name: str) -> list[str]:
+    """Every key by which the ledger may know a name."""
+    keys = [name, f"guid:{name}"]
+    if "://" in name:
+        keys.append(url_key(name))
+    return keys + [f"guid:{source}:{name}" for source in store.sources()]
