@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from importlib import import_module
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-import re2
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_QUIET = re2.Options()
-_QUIET.log_errors = False
 _LONGEST = 10 * 366 * 86400
 _SLUG = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 
@@ -76,8 +74,11 @@ def _language(value: str) -> str:
 def _term(value: str) -> str:
     if (pattern := pattern_in(value)) is None:
         return value
+    re2 = import_module("re2")  # a configuration without patterns does without it
+    options = re2.Options()
+    options.log_errors = False
     try:
-        re2.compile(pattern, _QUIET)
+        re2.compile(pattern, options)
     except re2.error as error:
         raise ValueError(f"must hold a regular expression as RE2 knows them between its slashes: {_said(error)}") from None
     return value

@@ -337,7 +337,7 @@ def test_a_membership_keeps_its_evidence(ready):
         transaction.save_memberships(a_post().id, [in_topic("go")])
     (row,) = dump(ready)["memberships"]
     assert row["score"] == 2.5
-    assert row["evidence"] == [{"rule": "terms", "field": "body", "words": "goroutine", "weight": 1.5}]
+    assert row["evidence"] == [{"rule": "terms", "field": "body", "words": "goroutine", "weight": 1.5, "found": "", "times": 1}]
 
 
 def test_counts(ready):
