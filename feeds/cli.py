@@ -22,6 +22,7 @@ import click
 from feeds import __version__, lifeline, logs
 from feeds.commands import UNUSABLE, configured, unusable, work
 from feeds.commands.explain import explain
+from feeds.commands.export import export
 from feeds.commands.topics import topics
 from feeds.errors import TopicfeedsError
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load, locate
@@ -53,11 +54,13 @@ def main() -> None:
         topicfeeds refresh     look at every source once, now
         topicfeeds explain URL why a post is in its topics
         topicfeeds serve       refresh on schedule and serve
+        topicfeeds export DIR  write what is published as files
     """
 
 
 main.add_command(topics)
 main.add_command(explain)
+main.add_command(export)
 
 
 @main.command()

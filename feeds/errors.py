@@ -101,3 +101,7 @@ class BusyError(TopicfeedsError):
 
 class StoreError(TopicfeedsError):
     """The database cannot be used: unreachable, not migrated, or newer than this program."""
+
+
+class ExportError(TopicfeedsError):
+    """The files cannot be written: nothing is published yet, or the folder is somebody else's or cannot be written to."""

@@ -19,3 +19,8 @@ def caching(site: Site) -> Headers:
 def caching_for_ever() -> Headers:
     """What never changes can be kept for a year, and need not be asked for again (RFC 8246)."""
     return [("Cache-Control", _FOR_EVER)]
+
+
+def of_archive(site: Site, url: str, *, closed: bool) -> Headers:
+    """What goes with an archive document at a URL."""
+    return [*(caching_for_ever() if closed else caching(site)), CORS, ("Link", f'<{url}>; rel="self"')]

@@ -52,7 +52,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """``@pytest.mark.system("newsboat")`` skips where the program is missing; under CI nothing may be missing."""
     for mark in item.iter_markers("system"):
         (package,) = mark.args
-        if shutil.which(mark.kwargs.get("program", package)) is None:
+        if shutil.which(mark.kwargs.get("program", package), path=f"{os.environ['PATH']}:/usr/sbin") is None:
             say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
             say(f"needs {package}: apt-get install {package}")
 

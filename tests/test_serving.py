@@ -2,23 +2,19 @@
 
 import gzip
 import json
-import sys
+import re
 import time
-from contextlib import ExitStack, contextmanager
-from datetime import timedelta
-from urllib.parse import unquote
 
 import brotli
 import pytest
 import zstandard
 from lxml import etree
 
-from app import create_app
 from feeds.settings import load
-from tests.conftest import COMMAND, ROOT, ask, find_port, open_pipeline, running, running_origin, write_config
-from tests.fakes import BLOG, NOW, Item, Time, rss
+from tests.conftest import open_pipeline, write_config
+from tests.fakes import Item, Time, rss
+from tests.stacks import SERVERS, WHOLE, open_stack, published, stacks  # noqa: F401  fixtures
 
-STACKS = ("wrapped", "bare", "gunicorn", "granian")
 CACHING = "max-age=300, stale-while-revalidate=3600, stale-if-error=604800"
 RESOURCES = {
     "/": "text/html; charset=utf-8",
@@ -39,91 +35,8 @@ ATOM = "/feeds/go-concurrency.atom"
 DECODERS = {"gzip": gzip.decompress, "br": brotli.decompress, "zstd": zstandard.decompress}
 
 
-class Stack:
-    """A way to run the application: ``stack("GET", path, accept_encoding="gzip")`` gives status, headers and body."""
-
-    def __init__(self, send):
-        self._send = send
-
-    def __call__(self, method, target, **headers):
-        status, answered, body = self._send(method, target, headers)
-        if "allow" in answered:
-            answered["allow"] = ", ".join(sorted(answered["allow"].replace(" ", "").split(",")))  # a set, in any order
-        dull = ("date", "server", "connection", "keep-alive", "transfer-encoding")
-        return status, {name: value for name, value in answered.items() if name not in dull}, body
-
-    def get(self, target, **headers):
-        return self("GET", target, **headers)
-
-
-@contextmanager
-def open_stack(name, config, folder):
-    if name in ("wrapped", "bare"):
-        yield Stack(in_process(create_app(load(config, environ={})), wrapped=name == "wrapped"))
-        return
-    port = find_port()
-    gunicorn = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "app:create_app()",
-        "--chdir",
-        str(ROOT),
-        "-b",
-        f"127.0.0.1:{port}",
-        "--threads=4",
-    ]
-    command = gunicorn if name == "gunicorn" else [*COMMAND, "web"]
-    with running(command, folder, port=port, TOPICFEEDS_CONFIG=str(config), TOPICFEEDS_SERVE__PORT=str(port)) as process:
-        process.answers()
-        yield Stack(lambda method, target, headers: ask(port, target, method=method, **headers))
-
-
-def in_process(app, *, wrapped):
-    if not wrapped:
-        app.wsgi_app = app.wsgi_app._application
-    client = app.test_client()
-
-    def send(method, target, headers):
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        path, _, query = target.partition("?")
-        exactly = {"PATH_INFO": unquote(path, "latin-1"), "QUERY_STRING": query}  # the client would tidy the path up
-        response = client.open(method=method, headers=named, environ_overrides=exactly)
-        return response.status_code, {name.lower(): value for name, value in response.headers.items()}, response.get_data()
-
-    return send
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """The configuration of a service that has published a blog."""
-    folder = tmp_path_factory.mktemp("published")
-    with running_origin() as origin:
-        posts = [Item(f"/blog/{n}/", f"Raft {n}", "A quorum of nodes. " * 20, NOW - timedelta(days=9 + n)) for n in range(9)]
-        origin.put("/index.xml", rss("https://blog.example", *BLOG, *posts))
-        config = write_config(folder, origin.url)
-        pipeline = open_pipeline(load(config, environ={}), Time())
-        pipeline.refresh("blog")
-        pipeline.store.close()
-    return config
-
-
-@pytest.fixture(scope="module")
-def stacks(published):
-    """Every stack over the same publications, started when first asked for."""
-    with ExitStack() as running_stacks:
-        started = {}
-
-        def stack(name):
-            if name not in started:
-                started[name] = running_stacks.enter_context(open_stack(name, published, published.parent))
-            return started[name]
-
-        yield stack
-
-
-@pytest.fixture(params=STACKS)
-def stack(request, stacks):
+@pytest.fixture(params=WHOLE)
+def stack(request, stacks):  # noqa: F811
     return stacks(request.param)
 
 
@@ -140,7 +53,7 @@ def test_a_resource_and_its_headers(stack, path):
     assert headers["vary"] == ("Accept-Encoding, Sec-Fetch-Dest" if differs else "Accept-Encoding")
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == CACHING
-    assert headers["etag"].strip('"').isalnum()
+    assert re.fullmatch('"[0-9a-f]+(-[0-9a-f]+)?"', headers["etag"])
     assert headers["last-modified"].endswith(" GMT")
     assert "content-encoding" not in headers
     assert "set-cookie" not in headers
@@ -157,6 +70,10 @@ def test_a_person_who_opens_a_feed_gets_xml_that_a_browser_shows(stack):
     headers, body = stack.get(ATOM, sec_fetch_dest="document")[1:]
     assert headers["content-type"] == "application/xml; charset=utf-8"
     assert body == stack.get(ATOM)[2]
+    if stack.makes_its_own_tags:  # docs/export.md
+        assert "etag" not in headers
+        assert stack.get(ATOM, sec_fetch_dest="document", if_modified_since=headers["last-modified"])[0] == 304
+        return
     assert stack.get(ATOM, sec_fetch_dest="document", if_none_match=headers["etag"])[0] == 304
     assert stack.get(ATOM, if_none_match=headers["etag"])[0] == 200
 
@@ -231,7 +148,11 @@ def test_every_coding_has_a_strong_tag_of_its_own(stack):
 def test_what_the_client_holds_is_current(stack, form, coding):
     tag = stack.get(ATOM, accept_encoding=coding)[1]["etag"]
     raw = tag.strip('"').partition("-")[0]
-    assert_not_modified(stack, accept_encoding=coding, if_none_match=form.format(tag, tag, raw=raw))
+    condition = form.format(tag, tag, raw=raw)
+    if "{raw}" in form and stack.makes_its_own_tags:  # nginx knows its tags as they are: docs/export.md
+        assert stack.get(ATOM, accept_encoding=coding, if_none_match=condition)[0] == 200
+    else:
+        assert_not_modified(stack, accept_encoding=coding, if_none_match=condition)
 
 
 @pytest.mark.parametrize("form", ['"other"', 'W/"other"', '""', "", '"x-gzip"'])
@@ -250,6 +171,9 @@ def test_if_modified_since(stack):
 def test_if_none_match_wins(stack):
     tag, moment = (stack.get(ATOM)[1][name] for name in ("etag", "last-modified"))
     assert stack.get(ATOM, if_none_match='"other"', if_modified_since=moment)[0] == 200
+    if stack.makes_its_own_tags:  # nginx wants both to hold: docs/export.md
+        assert_not_modified(stack, if_none_match=tag, if_modified_since=moment)
+        return
     assert_not_modified(stack, if_none_match=tag, if_modified_since="Sat, 01 Jan 2000 00:00:00 GMT")
 
 
@@ -296,7 +220,7 @@ def test_other_methods_are_not_allowed(stack, method, path):
 )  # fmt: skip
 def test_what_is_not_there_is_a_404_that_nobody_stores(stack, path):
     status, headers, body = stack.get(path)
-    assert status == 404
+    assert status == (400 if stack.makes_its_own_tags and "%00" in path else 404)  # nginx takes no NUL: docs/export.md
     assert headers["cache-control"] == "no-store"
     assert headers["content-type"] == "text/plain; charset=utf-8"
     assert headers["x-content-type-options"] == "nosniff"
@@ -373,14 +297,22 @@ REQUESTS = [
 ] + [(method, path, {}) for method in ("HEAD", "POST", "OPTIONS", "DELETE") for path in [ATOM, "/", "/x", "/livez"]]
 
 
-@pytest.mark.parametrize("name", STACKS[1:])
-def test_every_stack_gives_the_same_answers(stacks, name):
+@pytest.mark.parametrize("name", WHOLE[1:])
+def test_every_stack_gives_the_same_answers(stacks, name):  # noqa: F811
     for method, target, headers in REQUESTS:
         expected = stacks("wrapped")(method, target, **headers)
-        assert stacks(name)(method, target, **headers) == expected, (method, target, headers)
+        answered = stacks(name)(method, target, **headers)
+        if stacks(name).makes_its_own_tags:
+            answered, expected = without_tag(answered), without_tag(expected)
+        assert answered == expected, (method, target, headers)
 
 
-@pytest.mark.parametrize("name", STACKS)
+def without_tag(answered):
+    status, headers, body = answered
+    return status, {name: value for name, value in headers.items() if name != "etag"}, body
+
+
+@pytest.mark.parametrize("name", SERVERS)
 def test_before_anything_is_published(name, tmp_path):
     config = write_config(tmp_path, "http://127.0.0.1:1")
     with open_stack(name, config, tmp_path) as stack:

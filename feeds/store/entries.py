@@ -55,6 +55,16 @@ class Archive(NamedTuple):
     base: str
 
 
+class ArchiveName(NamedTuple):
+    """Which archive document of a topic in which format, which version of it, and whether it never changes again."""
+
+    slug: str
+    number: int
+    suffix: str
+    tag: str
+    closed: bool
+
+
 class ArchiveFile(NamedTuple):
     """An archive document in one format as it is served: its bytes by content coding and what HTTP says of them."""
 
@@ -195,3 +205,12 @@ def archive_file(connection: sa.Connection, slug: str, number: int, suffix: str)
     if not rows:
         return None
     return ArchiveFile(rows[0].closed, rows[0].tag, rows[0].last_modified, {row.coding: bytes(row.body) for row in rows})
+
+
+def archive_names(connection: sa.Connection) -> list[ArchiveName]:
+    """Every archive document of every topic, the first ones first."""
+    files, same = t.archive_files.c, t.archives.c.number == t.archive_files.c.number
+    query = sa.select(t.topics.c.slug, files.number, files.suffix, files.tag, t.archives.c.closed)
+    query = query.join(t.topics, t.topics.c.feed_id == files.feed).join(t.archives, (t.archives.c.feed == files.feed) & same)
+    query = query.where(files.coding == "identity").order_by(t.topics.c.slug, files.number, files.suffix)
+    return [ArchiveName(*row) for row in connection.execute(query)]

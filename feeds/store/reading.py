@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from feeds.errors import StoreError
 from feeds.model import ALL, Draft, Post, SetAside
 from feeds.store import tables as t
-from feeds.store.entries import ArchiveFile, Entries, archive_file
+from feeds.store.entries import ArchiveFile, ArchiveName, Entries, archive_file, archive_names
 from feeds.store.hosts import Hosts
 from feeds.store.rows import CHUNK, Publication, SourceState, TopicCount, TopicState, chunks, post_of
 from feeds.store.writing import Transaction, said_of
@@ -236,6 +236,11 @@ class Store:
         """An archive document of a topic as it is served."""
         with self.reading() as connection:
             return archive_file(connection, slug, number, suffix)
+
+    def archive_names(self) -> list[ArchiveName]:
+        """Every archive document of every topic, the first ones first."""
+        with self.reading() as connection:
+            return archive_names(connection)
 
     def counts(self) -> dict[str, TopicCount]:
         """Posts and newest per topic, ``all`` included; a topic without posts is missing."""

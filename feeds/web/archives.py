@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from feeds.addresses import archive_path, archive_urls
 from feeds.formats import FORMATS
-from feeds.headers import CORS, caching, caching_for_ever
+from feeds.headers import of_archive
 from feeds.model import Site
 from feeds.representation import Representation, answer, build
 from feeds.store import ArchiveFile, Store
@@ -56,7 +56,7 @@ class Archives:
 
     def _representation(self, slug: str, number: int, suffix: str, file: ArchiveFile) -> Representation:
         form, url = FORMATS[suffix], archive_urls(self._site, slug, number)[suffix]
-        headers = [*(caching_for_ever() if file.closed else caching(self._site)), CORS, ("Link", f'<{url}>; rel="self"')]
+        headers = of_archive(self._site, url, closed=file.closed)
         return build(url, file.codings, media_type=form.content_type, last_modified=file.last_modified, headers=headers)
 
     def _keep(self, path: str, found: Representation) -> None:

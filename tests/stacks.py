@@ -1,0 +1,158 @@
+"""Every way to run the service over the same publications: in this process, under servers, behind nginx, and as files."""
+
+import os
+import shutil
+import sys
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from urllib.parse import unquote
+
+import pytest
+
+from app import create_app
+from feeds.settings import load
+from tests.conftest import COMMAND, ROOT, ask, find_port, open_pipeline, running, running_origin, topicfeeds, write_config
+from tests.fakes import BLOG, NOW, Item, Time, rss
+
+IN_PROCESS = ("wrapped", "bare")
+NGINX = pytest.mark.system("nginx-light", program="nginx")
+SERVERS = (*IN_PROCESS, "gunicorn", "granian")
+WHOLE = (*SERVERS, pytest.param("nginx", marks=NGINX))
+"""Those that serve everything: ``nginx`` has the service behind it, for what is no file."""
+
+EVERY = (*WHOLE, pytest.param("files", marks=NGINX))
+"""``files`` is nginx alone."""
+
+
+class Stack:
+    """A way to run the application: ``stack("GET", path, accept_encoding="gzip")`` gives status, headers and body."""
+
+    def __init__(self, send, *, makes_its_own_tags=False):
+        self._send = send
+        self.makes_its_own_tags = makes_its_own_tags
+
+    def __call__(self, method, target, **headers):
+        status, answered, body = self._send(method, target, headers)
+        if "allow" in answered:
+            answered["allow"] = ", ".join(sorted(answered["allow"].replace(" ", "").split(",")))  # a set, in any order
+        dull = ("date", "server", "connection", "keep-alive", "transfer-encoding")
+        return status, {name: value for name, value in answered.items() if name not in dull}, body
+
+    def get(self, target, **headers):
+        return self("GET", target, **headers)
+
+
+@contextmanager
+def open_stack(name, config, folder):
+    if name in IN_PROCESS:
+        yield Stack(in_process(create_app(load(config, environ={})), wrapped=name == "wrapped"))
+    elif name == "files":
+        with nginx(config, folder) as port:
+            yield over_sockets(port, makes_its_own_tags=True)
+    elif name == "nginx":
+        with (
+            service("granian", config, folder) as behind,
+            nginx(config, folder, "--upstream", f"http://127.0.0.1:{behind}") as port,
+        ):
+            yield over_sockets(port, makes_its_own_tags=True)
+    else:
+        with service(name, config, folder) as port:
+            yield over_sockets(port)
+
+
+def over_sockets(port, *, makes_its_own_tags=False):
+    def send(method, target, headers):
+        return ask(port, target, method=method, **headers)
+
+    return Stack(send, makes_its_own_tags=makes_its_own_tags)
+
+
+@contextmanager
+def service(name, config, folder):
+    """The port of the service under a server."""
+    port = find_port()
+    gunicorn = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "app:create_app()",
+        "--chdir",
+        str(ROOT),
+        "-b",
+        f"127.0.0.1:{port}",
+        "--threads=4",
+    ]
+    command = gunicorn if name == "gunicorn" else [*COMMAND, "web"]
+    with running(command, folder, port=port, TOPICFEEDS_CONFIG=str(config), TOPICFEEDS_SERVE__PORT=str(port)) as process:
+        process.answers()
+        yield port
+
+
+@contextmanager
+def nginx(config, folder, *options):
+    """The port of nginx over an export."""
+    port = find_port()
+    exported = folder / f"exported-{port}"
+    done = topicfeeds("export", str(exported), "-c", str(config), "--listen", f"127.0.0.1:{port}", *options, folder=folder)
+    assert done.returncode == 0, done.stderr
+    with serving_files(exported, port):
+        yield port
+
+
+@contextmanager
+def serving_files(exported, port):
+    """nginx over an export, by the configuration that is in it."""
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    user = "user root;" if os.geteuid() == 0 else ""  # the folders of tests are closed to others
+    with running(
+        [program, "-p", str(exported), "-c", "nginx.conf", "-g", f"daemon off; {user}"], exported.parent, port=port
+    ) as process:
+        process.answers("/")
+        try:
+            yield process
+        finally:  # it forgets its environment, and so the mark by which others are found
+            process.process.terminate()
+            process.process.wait(10)
+
+
+def in_process(app, *, wrapped):
+    if not wrapped:
+        app.wsgi_app = app.wsgi_app._application
+    client = app.test_client()
+
+    def send(method, target, headers):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        path, _, query = target.partition("?")
+        exactly = {"PATH_INFO": unquote(path, "latin-1"), "QUERY_STRING": query}  # the client would tidy the path up
+        response = client.open(method=method, headers=named, environ_overrides=exactly)
+        return response.status_code, {name.lower(): value for name, value in response.headers.items()}, response.get_data()
+
+    return send
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """The configuration of a service that has published a blog."""
+    folder = tmp_path_factory.mktemp("published")
+    with running_origin() as origin:
+        posts = [Item(f"/blog/{n}/", f"Raft {n}", "A quorum of nodes. " * 20, NOW - timedelta(days=9 + n)) for n in range(9)]
+        origin.put("/index.xml", rss("https://blog.example", *BLOG, *posts))
+        config = write_config(folder, origin.url)
+        pipeline = open_pipeline(load(config, environ={}), Time())
+        pipeline.refresh("blog")
+        pipeline.store.close()
+    return config
+
+
+@pytest.fixture(scope="module")
+def stacks(published):
+    """Every stack over the same publications, started when first asked for."""
+    with ExitStack() as running_stacks:
+        started = {}
+
+        def stack(name):
+            if name not in started:
+                started[name] = running_stacks.enter_context(open_stack(name, published, published.parent))
+            return started[name]
+
+        yield stack
