@@ -41,6 +41,11 @@ def archive_urls(site: Site, slug: str, number: int, *, growing: int | None = No
     return {suffix: url_of(site, archive_path(slug, number, suffix)) + query for suffix in FORMATS if number}
 
 
+def path_of(site: Site, url: str) -> str:
+    """The path of an absolute URL of the service, with its query."""
+    return "/" + url.removeprefix(site.public_url)
+
+
 def url_of(site: Site, path: str) -> str:
     """A path as an absolute URL."""
     return site.public_url + path.removeprefix("/")

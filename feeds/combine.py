@@ -17,7 +17,7 @@ from feeds.addresses import feed_path, feed_urls
 from feeds.build import UNFIT, Build, build
 from feeds.child import answer_parent, ignore_signals
 from feeds.compression import encode
-from feeds.configuration import Compression
+from feeds.configuration import Compression, Content
 from feeds.documents import all_posts
 from feeds.errors import StoreError
 from feeds.formats import FORMATS
@@ -93,7 +93,14 @@ def feed_of(publisher: Publisher, selection: Selection, standing: dict[str, Stan
         site=site,
         updated=max((post.updated for post in posts), default=datetime.combine(standing[ALL].since.date(), time.min, UTC)),
         posts=posts,
+        content=_content(site, publisher.topics, selection),
     )
+
+
+def _content(site: Site, topics: tuple[Topic, ...], selection: Selection) -> Content:
+    """As little as the strictest of its topics."""
+    policies = [topic.content or site.content for topic in (all_posts(site), *topics) if topic.slug in selection.topics]
+    return "summary" if "summary" in policies else "full"
 
 
 def _feed_id(selection: Selection, standing: dict[str, Standing]) -> str:

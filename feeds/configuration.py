@@ -103,6 +103,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Language = Annotated[str, AfterValidator(_language)]
 Text = Annotated[str, Field(min_length=1)]
 Term = Annotated[str, Field(min_length=1), AfterValidator(_term)]
+Content = Literal["full", "summary"]
 
 
 class Table(BaseModel):
@@ -112,7 +113,10 @@ class Table(BaseModel):
 
 
 class Site(Table):
-    """The publication: who publishes, where the blog lives and where the feeds are served."""
+    """The publication: who publishes, where the blog lives and where the feeds are served.
+
+    ``content`` is how much of its posts a feed carries; ``full_on_request``: who asks for all of it gets it nevertheless.
+    """
 
     title: Text
     home: BaseUrl
@@ -124,6 +128,8 @@ class Site(Table):
     image: WebUrl | None = None
     icon: WebUrl | None = None
     rights: str = ""
+    content: Content = "full"
+    full_on_request: bool = False
     items: Annotated[int, Field(ge=1, le=1000)] = 50
     archive_items: Annotated[int, Field(ge=1, le=1000)] = 100
     max_age: PositiveDuration = timedelta(minutes=5)
@@ -229,7 +235,7 @@ class Topic(Table):
     """What a subscriber can subscribe to, and the words that bring a post into it.
 
     ``name`` is what it is called within a sentence, where that is not its title.
-    ``aliases`` are former slugs, whose addresses lead here for ever.
+    ``aliases`` are former slugs, whose addresses lead here for ever. ``content`` outranks the site's.
     ``title_terms`` are sure, ``terms`` good, ``hints`` weak signs; ``code`` is looked for in blocks of code; ``against`` speaks
     against the topic. A term between slashes is a regular expression (RE2).
     """
@@ -240,6 +246,7 @@ class Topic(Table):
     description: str = ""
     aliases: tuple[Slug, ...] = ()
     retired: Retired | None = None
+    content: Content | None = None
     tags: tuple[Text, ...] = ()
     title_terms: tuple[Term, ...] = ()
     terms: tuple[Term, ...] = ()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 from feeds.addresses import archive_urls, feed_urls, page_url
-from feeds.model import ALL, Deleted, Feed, Post, Site, Topic
+from feeds.configuration import Content
+from feeds.keys import canonical_host
+from feeds.model import ALL, Deleted, Feed, Origin, Post, Site, Topic
+from feeds.settings import Settings
 from feeds.store import TopicState
 
 
@@ -16,8 +19,9 @@ def all_posts(site: Site) -> Topic:
     return Topic(slug=ALL, title="All posts", name="all posts", description=f"Every post of {site.title}.")
 
 
-def feed_of(site: Site, topic: Topic, state: TopicState, posts: Iterable[Post], deleted: tuple[Deleted, ...] = ()) -> Feed:
+def feed_of(settings: Settings, topic: Topic, state: TopicState, posts: Iterable[Post], deleted: tuple[Deleted, ...] = ()) -> Feed:
     """A topic's feed as a value. Its ``updated`` is the newest change among its entries, never the time of the build."""
+    site = settings.site
     shown = tuple(sorted(posts, key=lambda post: (-post.published.timestamp(), post.id)))
     born = datetime.combine(state.since.date(), time.min, UTC)
     changes = [*(post.updated for post in shown), *(entry.when for entry in deleted)]
@@ -32,7 +36,31 @@ def feed_of(site: Site, topic: Topic, state: TopicState, posts: Iterable[Post], 
         updated=max(changes, default=born),
         posts=shown,
         deleted=deleted,
+        label=topic.title,
+        interval=interval_of(settings),
+        origins=origins_of(settings),
+        content=topic.content or site.content,
     )
+
+
+def interval_of(settings: Settings) -> timedelta:
+    """How often it is worth asking for a feed: as often as the most eager source is asked, if caches do not keep it longer."""
+    return max(settings.site.max_age, min((source.every for source in settings.sources), default=timedelta(hours=1)))
+
+
+def origins_of(settings: Settings) -> dict[str, Origin]:
+    """The sources whose host is not that of the site, as feeds name them."""
+    home = canonical_host(settings.site.home)
+    elsewhere = (source for source in settings.sources if canonical_host(source.url) != home)
+    return {source.id: Origin(source.title or canonical_host(source.url), source.url) for source in elsewhere}
+
+
+def selections(feed: Feed) -> list[Feed]:
+    """The same feed with more or less of its posts, as far as the owner allows, each at an address of its own."""
+    if feed.content == "summary" and not feed.site.full_on_request:
+        return []
+    content: Content = "summary" if feed.content == "full" else "full"
+    return [replace(feed, content=content, urls={suffix: f"{url}?content={content}" for suffix, url in feed.urls.items()})]
 
 
 def archived(feed: Feed, number: int, *, followed: bool) -> Feed:

@@ -61,6 +61,7 @@ class History:
     """The archive of one topic's feed, while the topic is being published."""
 
     def __init__(self, settings: Settings, store: Store, topic: Topic, state: TopicState, *, now: datetime) -> None:
+        self._settings = settings
         self._site = settings.site
         self._compression = settings.compression
         self._store = store
@@ -163,7 +164,7 @@ class History:
             posts = entries.posts([member.id for member in members])
             unminted = entries.unminted(list(posts))
             gone = set(entries.member_ids(self._feed, archive.number)) - posts.keys()
-        feed = archived(feed_of(self._site, self._topic, self._state, posts.values()), archive.number, followed=followed)
+        feed = archived(feed_of(self._settings, self._topic, self._state, posts.values()), archive.number, followed=followed)
         built = build(feed, now=self._now, unminted=unminted)
         codings = {suffix: encode(body, self._compression) for suffix, body in built.bodies.items()}
         return Document(wanted, members, () if archive.closed else sorted(gone), built, codings)
@@ -192,7 +193,7 @@ class History:
             archived = {member.id for document in documents for member in document.members}
             before = tuple(Served(i, url, withdrawn or i in archived) for i, url, withdrawn in entries.served(self._feed))
             unminted = entries.unminted([*window, *(post.id for post in corrected)])
-        feed = feed_of(self._site, self._topic, self._state, (*window.values(), *corrected), deleted)
+        feed = feed_of(self._settings, self._topic, self._state, (*window.values(), *corrected), deleted)
         feed = replace(feed, previous=archive_urls(self._site, self._topic.slug, last, growing=growing))
         return Edition(feed, tuple(window), documents, before, unminted)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from feeds.configuration import Fields, Listing, Page, Site, Source, Topic
+from feeds.configuration import Content, Fields, Listing, Page, Site, Source, Topic
 
 ALL = "all"
 """Slug of the built-in topic that holds every post."""
@@ -208,7 +208,8 @@ class Feed:
     only an archive document has the latter (RFC 5005 §4). ``deleted`` are entries that were withdrawn.
 
     ``label`` is what the topic is called by itself, ``interval`` how often it is worth asking, ``hubs`` are those that are told of
-    news (WebSub). ``origins`` are the sources that posts of other sites come from, by source id.
+    news (WebSub). ``content`` says whether it carries the whole text of its posts. ``origins`` are the sources that posts of
+    other sites come from, by source id.
     """
 
     id: str
@@ -227,4 +228,5 @@ class Feed:
     label: str = ""
     interval: timedelta = timedelta(minutes=30)
     hubs: tuple[str, ...] = ()
+    content: Content = "full"
     origins: Mapping[str, Origin] = field(default_factory=dict)

@@ -17,17 +17,17 @@ import structlog
 from pydantic import BaseModel
 
 from feeds import __version__, gate
-from feeds.addresses import feed_path, feed_urls, page_path, page_url
+from feeds.addresses import feed_path, feed_urls, page_path, page_url, path_of
 from feeds.build import UNFIT, Build, build
 from feeds.classify.judge import RULES
 from feeds.compression import encode
-from feeds.documents import all_posts
+from feeds.documents import all_posts, interval_of, origins_of, selections
 from feeds.formats import FORMATS, directory, opml, pages
 from feeds.formats.elements import STYLESHEET
 from feeds.headers import CORS, caching
 from feeds.history import Edition, History, SupersededError
 from feeds.identity import tag_uri
-from feeds.model import Site, Topic
+from feeds.model import Feed, Site, Topic
 from feeds.representation import Headers, opaque_tag
 from feeds.settings import Settings
 from feeds.store import Publication, Store, TopicCount, TopicState, Transaction
@@ -61,8 +61,9 @@ def classification_rules(settings: Settings) -> str:
 def topic_rows(settings: Settings, now: datetime) -> dict[str, tuple[str, str]]:
     """Per topic the feed id to mint if it is new, and the fingerprint of what its feed is rendered from."""
     authority = urlsplit(settings.site.home).netloc
+    beside = f"{interval_of(settings)} {origins_of(settings)}"
     rows = {
-        topic.slug: (tag_uri(authority, now.date(), f"topics/{topic.slug}"), fingerprint(settings.site, topic))
+        topic.slug: (tag_uri(authority, now.date(), f"topics/{topic.slug}"), fingerprint(settings.site, topic, beside))
         for topic in every_topic(settings)
     }
     return rows | {DIRECTORY: ("", fingerprint(settings.site, *settings.topics))}
@@ -100,11 +101,13 @@ def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicS
         built = build(edition.feed, now=now, unminted=edition.unminted)
         if state.accepted == state.rules:  # else the owner's new configuration accounts for what goes
             gate.check_change(feed_path(topic.slug, "*"), edition.before, built.feed.posts)
-        compressed = _compressed(_publications(built), settings)
+        selected = [build(feed, now=now, unminted=edition.unminted) for feed in selections(built.feed)]
+        compressed = _compressed([*_publications([built, *selected]), _topic_page(built.feed)], settings)
         with history.turn() as transaction:
             history.put(transaction, edition)
             transaction.accept(topic.slug, state.rules)
             replaced = sum(_put(transaction, publication, now) for publication in compressed)
+            replaced += transaction.unpublish(topic.slug, keep=[publication.path for publication in compressed])
             if replaced:
                 transaction.touch([DIRECTORY])
             refused = _refused(edition, built)
@@ -129,17 +132,19 @@ def _refused(edition: Edition, built: Build) -> dict[str, str]:
     return {post: reason for part in parts for post, reason in part.refused.items()}
 
 
-def _publications(built: Build) -> Iterator[Publication]:
-    """A feed in every format, and its page."""
-    feed = built.feed
-    for suffix, body in built.bodies.items():
-        media_type = FORMATS[suffix].content_type
-        headers = [*caching(feed.site), CORS, ("Link", f'<{feed.urls[suffix]}>; rel="self"')]
-        yield _publication(
-            feed_path(feed.slug, suffix), body, topic=feed.slug, media_type=media_type, modified=feed.updated, headers=headers
-        )
+def _publications(builds: Iterable[Build]) -> Iterator[Publication]:
+    """A feed in every format, under the path and query of its address."""
+    for built in builds:
+        feed = built.feed
+        for suffix, body in built.bodies.items():
+            path, media_type = path_of(feed.site, feed.urls[suffix]), FORMATS[suffix].content_type
+            headers = [*caching(feed.site), CORS, ("Link", f'<{feed.urls[suffix]}>; rel="self"')]
+            yield _publication(path, body, topic=feed.slug, media_type=media_type, modified=feed.updated, headers=headers)
+
+
+def _topic_page(feed: Feed) -> Publication:
     page, headers = pages.topic_page(feed), caching(feed.site)
-    yield _publication(page_path(feed.slug), page, topic=feed.slug, media_type=_HTML, modified=feed.updated, headers=headers)
+    return _publication(page_path(feed.slug), page, topic=feed.slug, media_type=_HTML, modified=feed.updated, headers=headers)
 
 
 def _directory(settings: Settings, counts: Mapping[str, TopicCount], now: datetime) -> Iterator[Publication]:

@@ -62,7 +62,7 @@ class Splicer:
     def __init__(self, room: int = _ROOM) -> None:
         self._room = room
         self._size = 0
-        self._written: OrderedDict[tuple[str, str], _Written] = OrderedDict()
+        self._written: OrderedDict[tuple[str, str, str], _Written] = OrderedDict()
         self._lock = threading.Lock()
 
     def render(self, form: Format, feed: Feed) -> bytes:
@@ -90,7 +90,7 @@ class Splicer:
     def _of(self, suffix: str, feed: Feed) -> _Written:
         """What was written of a feed; nothing once anything but its entries, their dates and its neighbours changed."""
         context = replace(feed, urls={}, updated=_NEVER, posts=(), deleted=(), previous={}, following={}, current={})
-        key = (suffix, feed.id)
+        key = (suffix, feed.id, feed.content)
         if key not in self._written or self._written[key].context != context:
             self._size -= self._written[key].size if key in self._written else 0
             self._written[key] = _Written(context)

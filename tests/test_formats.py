@@ -97,9 +97,9 @@ CASES: dict[str, Feed] = {
         ),
     ),
     "elsewhere": a_feed(
-        numbered(n=3, source="guest", language="de-AT"),
-        numbered(n=2, source="guest", authors=(), language="no language at all"),
-        numbered(n=1, language="EN"),
+        numbered(n=3, source="guest", url="https://guest.example/3/", language="de-AT"),
+        numbered(n=2, source="guest", url="https://guest.example/2/", authors=(), language="no language at all"),
+        numbered(n=1, source="guest", language="EN"),
         label="Kernel",
         interval=timedelta(hours=3),
         hubs=("https://hub.example/",),

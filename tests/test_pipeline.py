@@ -70,6 +70,7 @@ def test_before_the_first_refresh_every_feed_is_there_and_empty(origin, assemble
     for slug in ("all", "go-concurrency", "distributed-systems"):
         assert entries(pipeline, slug) == []
         paths |= {f"/topics/{slug}/", f"/feeds/{slug}.atom", f"/feeds/{slug}.rss", f"/feeds/{slug}.json"}
+        paths |= {f"/feeds/{slug}.{suffix}?content=summary" for suffix in ("atom", "rss", "json")}
     assert set(pipeline.store.published_tags()) == paths
     assert origin.requests == []
 
@@ -272,7 +273,10 @@ def test_an_edit_in_one_topic_leaves_the_others_alone(blog, assemble, clock):
     assert changed == {
         f"{p}{s}{q}"
         for s in ("all", "go-concurrency")
-        for p, q in (("/feeds/", ".atom"), ("/feeds/", ".rss"), ("/feeds/", ".json"), ("/topics/", "/"))
+        for p, q in (
+            ("/topics/", "/"),
+            *(("/feeds/", f".{suffix}{query}") for suffix in ("atom", "rss", "json") for query in ("", "?content=summary")),
+        )
     }
     assert {after[path].last_modified for path in changed} == {clock.now}
 
@@ -343,7 +347,7 @@ def test_two_builds_from_nothing_give_the_same_bytes_on_both_databases(blog, tmp
         built.append(in_service(pipeline.store))
         pipeline.store.close()
     assert built[0] == built[1] == built[2]
-    assert len(built[0]) == 16
+    assert len(built[0]) == 25
 
 
 CONTROL = "A\u0008 title\u0000 with\u001b[31m control\ufffe\u0085 characters"

@@ -81,7 +81,7 @@ def test_a_publication_that_dies_between_two_transactions_is_made_good(assemble,
     with pytest.raises(Death):
         publish.publish_pending(pipeline.settings, MortalStore(pipeline.store, lives), clock())
     pipeline.publish()
-    assert len(published(pipeline.store)) == 16
+    assert len(published(pipeline.store)) == 25
     with pipeline.store.writing() as transaction:
         transaction.touch(pipeline.store.topics())
     assert pipeline.publish() == 0, "something in service was out of date"
@@ -157,3 +157,52 @@ def test_compressed_bytes_are_those_of_the_document(pipeline):
         if "gzip" in publication.codings:
             assert gzip.decompress(publication.codings["gzip"]) == publication.codings["identity"]
     assert sum("gzip" in publication.codings for publication in published(pipeline.store).values()) > 5
+
+
+# -- how much of its posts a feed carries ------------------------------------------------------------------------------
+
+
+def contents(store, path):
+    """Of each entry whether it has its whole text; None where there is no such document."""
+    publication = published(store).get(path)
+    if publication is None:
+        return None
+    root = etree.fromstring(publication.codings["identity"])
+    assert root.find("{*}link[@rel='self']").get("href") == f"https://feeds.example{path}"
+    assert dict(publication.headers)["Link"] == f'<https://feeds.example{path}>; rel="self"'
+    return {entry.find("{*}content") is not None for entry in root.iter("{*}entry")}
+
+
+FULL, SUMMARY = {True}, {False}
+
+
+@pytest.mark.parametrize(
+    ("site", "own", "expected"),
+    [
+        ({}, {}, (FULL, None, SUMMARY)),
+        ({"content": "full"}, {}, (FULL, None, SUMMARY)),
+        ({"content": "summary"}, {}, (SUMMARY, None, None)),
+        ({"content": "summary", "full_on_request": True}, {}, (SUMMARY, FULL, None)),
+        ({"content": "summary"}, {"content": "full"}, (FULL, None, SUMMARY)),
+        ({"content": "full"}, {"content": "summary"}, (SUMMARY, None, None)),
+    ],
+)
+def test_a_feed_carries_what_the_owner_allows(blog, assemble, site, own, expected):
+    pipeline = assemble(site=site, topics=[{"slug": "go", "title": "Go", "title_terms": ["chan<-"], **own}])
+    pipeline.refresh("blog")
+    with pipeline.store.writing() as transaction:
+        (post,) = pipeline.store.newest("go", limit=9)
+        transaction.save_post(replace(post, content="<p>All of it.</p>"), held=False)
+        transaction.touch(["go"])
+    pipeline.publish()
+    found = [contents(pipeline.store, f"/feeds/go.atom{query}") for query in ("", "?content=full", "?content=summary")]
+    assert tuple(found) == expected
+
+
+def test_what_the_owner_no_longer_allows_is_out_of_service_at_once(pipeline, assemble):
+    assert "/feeds/all.json?content=summary" in published(pipeline.store)
+    revision = pipeline.store.revision()
+    strict = assemble(site={"content": "summary"})
+    strict.publish()
+    assert [path for path in published(strict.store) if "?" in path] == []
+    assert strict.store.revision() > revision

@@ -281,6 +281,36 @@ def test_selections_that_there_are_not(stack, written, said):
     assert said in body.decode()
 
 
+SHORT = f"{ATOM}?content=summary"
+
+
+def test_a_feed_with_less_of_its_posts_is_a_representation_of_its_own(stack):
+    status, headers, body = stack.get(SHORT)
+    assert (status, headers["link"]) == (200, f'<https://feeds.example{SHORT}>; rel="self"')
+    assert headers["etag"] != stack.get(ATOM)[1]["etag"]
+    root = etree.fromstring(body)
+    assert root.find("{*}link[@rel='self']").get("href") == f"https://feeds.example{SHORT}"
+    assert root.find("{*}entry/{*}content") is None
+    assert stack.get(SHORT, if_none_match=headers["etag"])[0] == 304
+    assert stack.get(ATOM, if_none_match=headers["etag"])[0] == 200
+
+
+@pytest.mark.parametrize("query", ["utm_source=x&content=summary", "content=summary&content=full", "&&content=summary&"])
+def test_what_else_is_in_the_query_makes_no_difference(stack, query):
+    assert stack.get(f"{ATOM}?{query}") == stack.get(SHORT)
+
+
+@pytest.mark.parametrize(
+    "query", ["content=full", "content=", "content=SUMMARY", "xcontent=summary", "content=summary2", "a=1;content=summary"]
+)
+def test_a_query_that_selects_nothing_is_ignored(stack, query):
+    assert stack.get(f"{ATOM}?{query}") == stack.get(ATOM)
+
+
+def test_a_query_within_the_path_is_none(stack):
+    assert stack.get(f"{ATOM}%3Fcontent=summary")[0] == 404
+
+
 def test_a_page_without_its_slash_leads_to_the_page(stack):
     status, headers, _ = stack.get("/topics/all")
     assert status in (301, 308)

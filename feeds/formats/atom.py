@@ -55,14 +55,14 @@ def _add_entry(entry: Any, post: Post, feed: Feed) -> None:
     entry.author([_person(person) for person in post.authors])
     if post.summary:
         entry.summary(post.summary, type="html")
-    if post.content:
+    if post.content and feed.content == "full":
         entry.content(post.content, type="html")
     for tag in post.tags:
         entry.category(term=tag)
     if language := elements.language_of(post, feed):
         entry.extra.attributes[f"{{{XML}}}lang"] = language
     entry.extra.elements += [*map(_enclosure, post.enclosures), *elements.picture(post)]
-    if origin := feed.origins.get(post.source):
+    if origin := elements.origin_of(post, feed):
         entry.extra.elements.append(_source(origin, post))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from feeds.formats.extensions import MEDIA, XHTML, Element
-from feeds.model import Enclosure, Feed, Post
+from feeds.keys import canonical_host
+from feeds.model import Enclosure, Feed, Origin, Post
 
 STYLESHEET = "feeds.css"
 """Below the public address: how a browser shows a feed."""
@@ -26,6 +27,12 @@ def signpost(feed: Feed) -> Element:
     """A link for people to the page of the feed's topic; CSS by itself cannot make one."""
     link = Element(f"{{{XHTML}}}a", feed.home, {"href": feed.home})
     return Element(f"{{{XHTML}}}div", children=(link,))
+
+
+def origin_of(post: Post, feed: Feed) -> Origin | None:
+    """The source of a post that is neither at the site nor comes from there; None for the site's own."""
+    origin = feed.origins.get(post.source)
+    return origin if origin and canonical_host(post.url) != canonical_host(feed.site.home) else None
 
 
 def language_of(post: Post, feed: Feed) -> str:

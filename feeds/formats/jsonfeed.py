@@ -46,7 +46,7 @@ def _item(post: Post, feed: Feed) -> dict[str, Any]:
         "id": post.id,
         "url": post.url,
         "title": post.title,
-        "content_html": post.content or post.summary,
+        "content_html": (post.content if feed.content == "full" else "") or post.summary,
         "summary": summary,
         "image": post.image,
         "date_published": _moment(post.published, zone),

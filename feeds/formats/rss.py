@@ -61,7 +61,7 @@ def _add_item(item: Any, post: Post, feed: Feed) -> None:
     item.title(post.title)
     item.link(href=post.url)
     item.pubDate(post.published)
-    if post.content:
+    if post.content and feed.content == "full":
         item.description(post.summary, isSummary=True)
         item.content(post.content)
     else:
@@ -70,7 +70,7 @@ def _add_item(item: Any, post: Post, feed: Feed) -> None:
         item.category(term=tag)
     for file in post.enclosures[:1]:  # the profile allows one; the others are media
         item.enclosure(url=file.url, length=str(file.length), type=elements.media_type_of(file))
-    if origin := feed.origins.get(post.source):
+    if origin := elements.origin_of(post, feed):
         item.source(url=origin.url, title=origin.title)
     item.extra.elements += [Element(f"{{{DC}}}creator", person.name) for person in post.authors]
     item.extra.elements.append(Element(f"{{{DC}}}title", post.title))  # Liferea strips <…> from title, and reads this

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -236,6 +236,16 @@ class Transaction:
         self._connection.execute(sa.delete(t.bodies).where(t.bodies.c.path == publication.path))
         rows = [{"path": publication.path, "coding": coding, "body": body} for coding, body in publication.codings.items()]
         self._connection.execute(sa.insert(t.bodies), rows)
+
+    def unpublish(self, topic: str, *, keep: Collection[str]) -> int:
+        """Take what a topic has in service at other paths than these out of it; how many that were."""
+        here = (t.publications.c.topic == topic) & t.publications.c.path.not_in(keep)
+        paths = list(self._connection.scalars(sa.select(t.publications.c.path).where(here)))
+        for table in (t.bodies, t.publications) if paths else ():
+            self._connection.execute(sa.delete(table).where(table.c.path.in_(paths)))
+        if paths:
+            self._advance()
+        return len(paths)
 
     def publication(self, path: str) -> tuple[str, datetime, str, Headers] | None:
         """Of what is in service at a path: its tag, Last-Modified, media type and headers."""
