@@ -14,7 +14,6 @@ from flask import Flask
 
 from feeds import lifecycle, lifeline, logs
 from feeds.combinations import Combinations
-from feeds.model import ALL
 from feeds.renderer import Publisher, Renderer
 from feeds.settings import Settings, load
 from feeds.shelf import Shelf
@@ -23,6 +22,7 @@ from feeds.supervisor import DRAIN
 from feeds.web import errors, machines, people, readers
 from feeds.web.archives import Archives
 from feeds.web.serving import ShelfFirst
+from feeds.web.topics import Topics
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -37,15 +37,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     draining = threading.Event()
     app = Flask("topicfeeds", static_folder=None)
     app.url_map.merge_slashes = False
-    slugs = {ALL, *(topic.slug for topic in settings.topics)}
+    configured = lifecycle.standings(settings.topics, settings.site, now=datetime.now(UTC))
+    topics = Topics(configured, shelf, public_url=settings.site.public_url)
     combinations = _combinations(settings, shelf)
-    addresses = lifecycle.addresses(settings.topics, settings.site, now=datetime.now(UTC))
-    app.register_blueprint(
-        readers.blueprint(
-            shelf, Archives(store, settings.site), combinations, lambda: addresses, public_url=settings.site.public_url
-        )
-    )
-    app.register_blueprint(people.blueprint(shelf, slugs, public_url=settings.site.public_url))
+    app.register_blueprint(readers.blueprint(shelf, Archives(store, settings.site), combinations, topics))
+    app.register_blueprint(people.blueprint(shelf, topics, public_url=settings.site.public_url))
     app.register_blueprint(machines.blueprint(settings, store, shelf, draining=draining.is_set, now=lambda: datetime.now(UTC)))
     errors.register(app)
     app.extensions["topicfeeds"] = {"shelf": shelf, "store": store, "combinations": combinations, "draining": draining}

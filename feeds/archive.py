@@ -25,10 +25,15 @@ class Division:
 
 
 def divide(candidates: Sequence[Candidate], *, items: int) -> Division:
-    """Divide the posts of a topic that are in no archive document, newest first: the newest are shown, the others are archived."""
-    oldest_first = candidates[: items - 1 : -1] if len(candidates) > items else ()
+    """Divide the posts of a topic that are in no archive document, newest first: the newest are shown, the others are archived.
+
+    A post that is ``aside`` is never shown.
+    """
+    window = tuple(post.id for post in candidates if not post.aside)[:items]
+    shown = frozenset(window)
+    oldest_first = tuple(post for post in reversed(candidates) if post.id not in shown)
     return Division(
-        window=tuple(post.id for post in candidates[:items]),
+        window=window,
         beside=tuple(post.id for post in oldest_first if not post.current),
         leaving=tuple(post.id for post in oldest_first if post.current),
     )

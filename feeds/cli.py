@@ -23,6 +23,7 @@ from feeds import __version__, lifeline, logs
 from feeds.commands import UNUSABLE, configured, unusable, work
 from feeds.commands.explain import explain
 from feeds.commands.export import export
+from feeds.commands.preview import apply, preview
 from feeds.commands.topics import topics
 from feeds.errors import TopicfeedsError
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load, locate
@@ -51,6 +52,7 @@ def main() -> None:
     \b
         topicfeeds init URL    look at your site and write a configuration
         topicfeeds check       is the configuration sound?
+        topicfeeds preview     what would it change for subscribers?
         topicfeeds refresh     look at every source once, now
         topicfeeds explain URL why a post is in its topics
         topicfeeds serve       refresh on schedule and serve
@@ -61,6 +63,8 @@ def main() -> None:
 main.add_command(topics)
 main.add_command(explain)
 main.add_command(export)
+main.add_command(preview)
+main.add_command(apply)
 
 
 @main.command()
@@ -70,6 +74,9 @@ def check(settings: Settings) -> None:
 
     Every mistake is printed with its key path, one per line, and the exit code is 2.
     """
+    if lost := work().lost_topics(settings):
+        click.echo("\n".join(f"{locate()}: {advice}" for advice in lost), err=True)
+        sys.exit(UNUSABLE)
     sources, topics = len(settings.sources), len(settings.topics)
     click.echo(f"{locate()}: sound; {sources} {_plural('source', sources)}, {topics} {_plural('topic', topics)}")
 

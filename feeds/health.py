@@ -72,12 +72,15 @@ def _source(source: Source, facts: Facts, now: datetime) -> dict[str, Any]:
 
 
 def _topic(state: TopicState, count: TopicCount) -> dict[str, Any]:
+    cause = state.error
+    if state.phase == "lost":
+        cause = "was published and is in the configuration no more; its feeds stay as they were: retire it or make it an alias"
     return {
-        "status": "warn" if state.error else "pass",
-        "cause": state.error,
+        "status": "warn" if cause else "pass",
+        "cause": cause,
         "posts": count.posts,
         "newest": _time(count.newest),
-        "pending": state.changed != state.published,
+        "pending": state.changed != state.published and state.phase in ("open", "closing"),
     }
 
 

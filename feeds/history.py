@@ -60,7 +60,9 @@ class Edition:
 class History:
     """The archive of one topic's feed, while the topic is being published."""
 
-    def __init__(self, settings: Settings, store: Store, topic: Topic, state: TopicState, *, now: datetime) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, topic: Topic, state: TopicState, *, now: datetime, end: datetime | None = None
+    ) -> None:
         self._settings = settings
         self._site = settings.site
         self._compression = settings.compression
@@ -70,6 +72,7 @@ class History:
         self._feed = state.feed_id
         self._edition = state.edition
         self._now = now
+        self._end = end
         self._enriching = [source.id for source in settings.sources if source.enrich and source.kind != "folder"]
 
     @contextmanager
@@ -86,9 +89,11 @@ class History:
 
         Raises SupersededError, and GateError or ValueError for an archive document that cannot be written.
         """
+        self._surface()
         with self._store.entries() as entries:
             archives = entries.archives(self._feed)
-            division = divide(entries.candidates(self._topic.slug, self._feed), items=self._site.items)
+            candidates = entries.candidates(self._topic.slug, self._feed, before=self._end)
+            division = divide(candidates, items=self._site.items)
         for archive in archives:
             followed = archive != archives[-1]
             if archive.base != self._site.public_url if archive.closed else followed:
@@ -96,6 +101,14 @@ class History:
         laid = self._lay_down(archives, division)
         documents = self._put_ahead(archives, laid, division)
         return self._compose(division, documents, laid[-1][0] if laid else max((a.number for a in archives), default=0))
+
+    def _surface(self) -> None:
+        """Decide which of the old posts that entered the topic late the subscription document shows."""
+        with self._store.writing() as transaction:
+            if transaction.topics.has_undecided(self._topic.slug):
+                candidates = transaction.entries.candidates(self._topic.slug, self._feed, before=self._end)
+                window = [post.id for post in candidates if not post.aside][: self._site.items]
+                transaction.topics.surface(self._topic.slug, window, most=self._site.late_additions)
 
     def put(self, transaction: Transaction, edition: Edition) -> None:
         """Say where every post is from now on, and put archive documents into service with the subscription document."""

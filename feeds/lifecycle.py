@@ -6,16 +6,21 @@ its grace is over it is *gone*. A former slug leads to the topic that took it ov
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
 from feeds.configuration import Site, Topic
 from feeds.errors import Problem
 from feeds.model import ALL
 
-Phase = Literal["open", "closing", "gone", "former"]
+Phase = Literal["open", "closing", "gone", "former", "lost"]
+
+
+SERVING = ("open", "closing", "lost")
+"""The phases in which a topic has feeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,9 @@ class Standing:
 
     phase: Phase
     leads_to: str = ""
+
+
+OPEN = Standing("open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Addresses:
     @property
     def current(self) -> frozenset[str]:
         """The slugs that have feeds."""
-        return frozenset(slug for slug, standing in self.standings.items() if standing.phase in ("open", "closing"))
+        return frozenset(slug for slug, standing in self.standings.items() if standing.phase in SERVING)
 
     @property
     def aliases(self) -> dict[str, str]:
@@ -60,7 +68,7 @@ class Addresses:
 
 def standings(topics: Iterable[Topic], site: Site, *, now: datetime) -> dict[str, Standing]:
     """Where the slugs of a configuration stand: those of its topics, their former ones, and ``all``."""
-    found = {ALL: Standing("open")}
+    found = {ALL: OPEN}
     for topic in topics:
         retired = topic.retired
         found[topic.slug] = Standing(phase(topic, site, now=now), retired.to if retired else "")
@@ -122,3 +130,50 @@ def _mistaken_successor(
         yield Problem(where, "a retired topic cannot lead to itself")
     elif dict(tables)[slugs[to]].get("retired"):
         yield Problem(where, f"'{to}' is retired too; name where subscribers are to go in the end")
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the store knows of a slug: where it stood, and whether its feed was ever in service."""
+
+    standing: Standing
+    published: bool
+
+
+def settled(configured: Mapping[str, Standing], remembered: Mapping[str, Remembered]) -> dict[str, Standing]:
+    """Where every slug stands once a configuration is taken into service over what is remembered.
+
+    What the configuration is silent about goes on as it was: a former slug leads on, a retired topic stays gone. A topic whose
+    feed was in service and that has neither is *lost*; one that nobody could subscribe to is forgotten.
+    """
+    kept = {
+        slug: was.standing if was.standing.phase in ("former", "gone") else Standing("lost")
+        for slug, was in remembered.items()
+        if slug and slug not in configured and (was.published or was.standing.phase in ("former", "gone"))
+    }
+    return {**configured, **kept}
+
+
+def renames(configured: Mapping[str, Standing], remembered: Mapping[str, Remembered]) -> dict[str, str]:
+    """Former slug -> new slug of the topics that only change their name: a topic that is new takes over the first of them."""
+    found: dict[str, str] = {}
+    for former, standing in configured.items():
+        was, heir = remembered.get(former), remembered.get(standing.leads_to)
+        is_new = heir is None or heir.standing.phase == "former"
+        if standing.phase == "former" and was and was.standing.phase in ("open", "closing", "lost") and is_new:
+            found.setdefault(standing.leads_to, former)
+    return {former: slug for slug, former in found.items()}
+
+
+def advice(slug: str, title: str, *, today: date) -> str:
+    """What the owner is told of a lost topic, with the TOML to paste."""
+    return (
+        f"topics: '{slug}' was published and is in the configuration no more; its feeds stay as they were until you say where "
+        f"its subscribers are to go. If another topic took it over, add to that one:\n"
+        f'    aliases = ["{slug}"]\n'
+        f'If it ends, paste (and add `, to = "…"`: a topic\'s slug or a URL):\n'
+        f"    [[topics]]\n"
+        f'    slug = "{slug}"\n'
+        f"    title = {json.dumps(title or slug, ensure_ascii=False)}\n"
+        f"    retired = {{ on = {today} }}"
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from feeds import intake, publish, saving
-from feeds.classify import Classifier
 from feeds.confine import Confined
 from feeds.courtesy import Courtesy
 from feeds.errors import FetchError, ParseError
@@ -30,6 +29,7 @@ from feeds.pages import Completed, Pages, asked_at
 from feeds.saving import Taken
 from feeds.schedule import Rhythm, next_check
 from feeds.settings import Settings
+from feeds.sorting import KNOWN, Arrival, Sorting
 from feeds.store import SourceState, Store, Transaction
 from feeds.vanished import Vanished
 
@@ -51,7 +51,7 @@ class Pipeline:
         self._confined = confined
         self._now = now
         self._sources = {source.id: source for source in settings.sources}
-        self._classifier = Classifier(settings.topics, language=settings.site.language, overrides=settings.overrides)
+        self._sorting = Sorting(settings, store)
         self._pages = Pages(settings, store, courtesy, confined, now=now)
         self._vanished = Vanished(settings.site, store, courtesy, now=now)
         self._publishing = threading.Lock()
@@ -63,13 +63,7 @@ class Pipeline:
 
     def prepare(self) -> None:
         """Bring the store in line with the configuration: sources, topics, and the topics of the posts it holds."""
-        now = self._now()
-        with self.store.writing() as transaction:
-            transaction.keep_sources({s.id: (s.url, publish.fingerprint(s)) for s in self.settings.sources}, now)
-            transaction.keep_topics(publish.topic_rows(self.settings, now), now)
-        rules = publish.classification_rules(self.settings)
-        if self.store.rules() != rules:
-            self._reclassify(rules)
+        self._sorting.align(self._now())
 
     def refresh(self, source_id: str) -> Outcome:
         """Refresh one source and publish what that changes. A source that fails gives an outcome, not an exception."""
@@ -98,9 +92,9 @@ class Pipeline:
             return publish.publish_pending(self.settings, self.store, self._now())
 
     def release(self) -> None:
-        """Let posts whose date has come into their feeds."""
-        with self.store.writing() as transaction:
-            transaction.touch_feeds_of(transaction.release(self._now()))
+        """Let posts whose date has come into their feeds, and topics whose day has come out of service."""
+        self._sorting.pass_time(self._now())
+        self._sorting.release(self._now())
 
     def _look(self, source: Source, state: SourceState) -> Outcome:
         first_run = state.last_success is None
@@ -156,11 +150,15 @@ class Pipeline:
             row = self._healthy(source, now, quiet=0 if busy else state.quiet + 1, floor=gathered.floor)
             row["next_check"] = max(row["next_check"], now + (completed.retry_after or timedelta(0)))
             if not completed.unread:  # else the document is read again, so that the rest of its pages is
-                row |= {"etag": gathered.etag, "last_modified": gathered.last_modified}
+                row |= {"etag": gathered.etag, "last_modified": gathered.last_modified, "filled": state.filled or now}
             transaction.record(source.id, **row, **_moved(state, gathered.moved_to))
 
+        def save(transaction: Transaction, changes: Sequence[intake.Change]) -> None:
+            arrivals = [(c.post, KNOWN if c.before else Arrival.of(c.post, state)) for c in changes]
+            self._sorting.save(transaction, arrivals, now)
+
         rules = self._rules(source, state)
-        taken = saving.take(self.store, self._classifier, completed.drafts, rules, now=now, finish=finish)
+        taken = saving.take(self.store, completed.drafts, rules, save=save, now=now, finish=finish)
         aside = len(gathered.set_aside) + len(completed.set_aside) + len(taken.set_aside)
         result: Result = "changed" if taken.new or taken.changed else "unchanged"
         return Outcome(source.id, result, taken.new, taken.changed, aside, pages=completed.pages)
@@ -230,7 +228,7 @@ class Pipeline:
         now = self._now()
         with self.store.writing() as transaction:
             said = transaction.said([post.id]).get(post.id, {})
-            saving.save(transaction, self._classifier, [intake.read_page(post, said, page, rules, now=now)], now)
+            self._sorting.page_read(transaction, intake.read_page(post, said, page, rules, now=now), now)
             transaction.save_said(PAGE, {post.id: page}, now)
             transaction.learn({url_key(page.url): post.id} if page.url else {}, now)
 
@@ -243,18 +241,6 @@ class Pipeline:
     def _rules(self, source: Source, state: SourceState) -> intake.Rules:
         keep_ids = self.settings.site.ids == "keep" and state.last_success is None
         return intake.Rules(source, self.settings.site, tuple(self._sources), keep_ids=keep_ids)
-
-    def _reclassify(self, rules: str) -> None:
-        """Sort every stored post by the rules as they are now. Fetches nothing."""
-        moved = 0
-        for batch in _batches(self.store.every_post(), 200):
-            with self.store.writing() as transaction:
-                topics = transaction.sort({post.id: self._classifier.classify(post) for post in batch})
-                transaction.touch(set[str]().union(*topics.values()))
-                moved += sum(map(bool, topics.values()))
-        with self.store.writing() as transaction:
-            transaction.set_rules(rules)
-        log.info("topics.reclassified", posts_moved=moved)
 
 
 def _rhythm(source: Source) -> Rhythm:
@@ -273,14 +259,3 @@ def _moved(state: SourceState, moved_to: str) -> dict[str, Any]:
         log.warning("source.moved", source=state.id, before=state.url, now=moved_to)
         return {"url": moved_to, "moved_to": "", "moved_seen": 0}
     return {"moved_to": moved_to, "moved_seen": seen}
-
-
-def _batches(posts: Iterable[Post], size: int) -> Iterable[list[Post]]:
-    batch: list[Post] = []
-    for post in posts:
-        batch.append(post)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

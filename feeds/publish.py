@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 import structlog
 from pydantic import BaseModel
 
-from feeds import __version__, gate
+from feeds import __version__, gate, lifecycle
 from feeds.addresses import feed_path, feed_urls, page_path, page_url, path_of
 from feeds.build import UNFIT, Build, build
 from feeds.classify.judge import RULES
 from feeds.compression import encode
 from feeds.documents import all_posts, interval_of, origins_of, selections
+from feeds.farewell import farewell
 from feeds.formats import FORMATS, directory, opml, pages
 from feeds.formats.elements import STYLESHEET
 from feeds.headers import CORS, caching
@@ -30,7 +31,7 @@ from feeds.identity import tag_uri
 from feeds.model import Feed, Site, Topic
 from feeds.representation import Headers, opaque_tag
 from feeds.settings import Settings
-from feeds.store import Publication, Store, TopicCount, TopicState, Transaction
+from feeds.store import Publication, Store, TopicCount, TopicRow, TopicState, Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -58,21 +59,24 @@ def classification_rules(settings: Settings) -> str:
     return fingerprint(RULES, settings.site.language, *settings.topics, *settings.overrides)
 
 
-def topic_rows(settings: Settings, now: datetime) -> dict[str, tuple[str, str]]:
-    """Per topic the feed id to mint if it is new, and the fingerprint of what its feed is rendered from."""
+def topic_rows(settings: Settings, now: datetime) -> dict[str, TopicRow]:
+    """Per topic where it stands, the feed id to mint if it is new, and the fingerprint of what its feed is rendered from."""
     authority = urlsplit(settings.site.home).netloc
-    beside = f"{interval_of(settings)} {origins_of(settings)}"
-    rows = {
-        topic.slug: (tag_uri(authority, now.date(), f"topics/{topic.slug}"), fingerprint(settings.site, topic, beside))
-        for topic in every_topic(settings)
-    }
-    return rows | {DIRECTORY: ("", fingerprint(settings.site, *settings.topics))}
+    standings = lifecycle.standings(settings.topics, settings.site, now=now)
+    beside, rows = f"{interval_of(settings)} {origins_of(settings)}", {}
+    for topic in every_topic(settings):
+        standing, minted = standings[topic.slug], tag_uri(authority, now.date(), f"topics/{topic.slug}")
+        rules = fingerprint(settings.site, topic, standing.phase, beside)
+        rows[topic.slug] = TopicRow(minted, rules, topic.title, standing)
+    phases = [standings[topic.slug].phase for topic in settings.topics]
+    return rows | {DIRECTORY: TopicRow("", fingerprint(settings.site, *settings.topics, *phases))}
 
 
 def publish_pending(settings: Settings, store: Store, now: datetime) -> int:
     """Publish the topics that changed since they were last published; how many representations that replaced."""
     states = store.topics()
-    pending = [t for t in every_topic(settings) if states[t.slug].changed != states[t.slug].published]
+    live = [topic for topic in every_topic(settings) if states[topic.slug].phase in lifecycle.SERVING]
+    pending = [topic for topic in live if states[topic.slug].changed != states[topic.slug].published]
     replaced = sum(_publish_topic(settings, store, topic, states[topic.slug], now) for topic in pending)
     return replaced + _publish_directory(settings, store, now)
 
@@ -95,10 +99,12 @@ def publish_by_force(settings: Settings, store: Store, slug: str, now: datetime)
 
 
 def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicState, now: datetime) -> int:
-    history = History(settings, store, topic, state, now=now)
+    end = None if topic.retired is None or state.phase == "open" else lifecycle.closes(topic, settings.site)
+    history = History(settings, store, topic, state, now=now, end=end)
     try:
         edition = history.next_edition()
-        built = build(edition.feed, now=now, unminted=edition.unminted)
+        feed = edition.feed if end is None else _closed(settings, topic, edition.feed, end)
+        built = build(feed, now=now, unminted=edition.unminted)
         if state.accepted == state.rules:  # else the owner's new configuration accounts for what goes
             gate.check_change(feed_path(topic.slug, "*"), edition.before, built.feed.posts)
         selected = [build(feed, now=now, unminted=edition.unminted) for feed in selections(built.feed)]
@@ -111,7 +117,8 @@ def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicS
             if replaced:
                 transaction.touch([DIRECTORY])
             refused = _refused(edition, built)
-            transaction.set_published(topic.slug, state.changed, error="; ".join(refused.values()))
+            filled = now if built.feed.posts else None
+            transaction.set_published(topic.slug, state.changed, error="; ".join(refused.values()), filled=filled)
     except SupersededError:
         return 0  # it is still pending, if what the other process published is not what is wanted
     except UNFIT as error:
@@ -124,6 +131,16 @@ def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicS
     if replaced:
         log.info("publish", topic=topic.slug, entries=len(built.feed.posts), replaced=replaced)
     return replaced
+
+
+def _closed(settings: Settings, topic: Topic, feed: Feed, end: datetime) -> Feed:
+    """A retired topic's feed, with the last entry of all."""
+    assert topic.retired is not None
+    to, site = topic.retired.to, settings.site
+    titles = {other.slug: other.title for other in every_topic(settings)}
+    heir = (titles[to], page_url(site, to)) if to in titles else (to or site.title, to or site.public_url)
+    last = farewell(topic, feed_id=feed.id, at=end, site=site, heir=heir)
+    return replace(feed, posts=(last, *feed.posts), updated=max(feed.updated, last.updated))
 
 
 def _refused(edition: Edition, built: Build) -> dict[str, str]:
@@ -150,7 +167,9 @@ def _topic_page(feed: Feed) -> Publication:
 def _directory(settings: Settings, counts: Mapping[str, TopicCount], now: datetime) -> Iterator[Publication]:
     """The pages that list all topics."""
     site = settings.site
-    entries = [_entry(site, topic, counts.get(topic.slug, TopicCount())) for topic in every_topic(settings)]
+    standings = lifecycle.standings(settings.topics, site, now=now)
+    listed = [topic for topic in every_topic(settings) if standings[topic.slug].phase == "open"]
+    entries = [_entry(site, topic, counts.get(topic.slug, TopicCount())) for topic in listed]
     newest = max((entry.newest for entry in entries if entry.newest), default=now)
     for path, body, media_type, headers in (
         ("/", pages.index_page(site, entries), _HTML, []),

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from feeds import intake
-from feeds.classify import Classifier, topics_of
-from feeds.model import ALL, Draft, Post, SetAside
+from feeds.model import Draft, SetAside
 from feeds.store import Store, Transaction
 
 _ITEMS = 200
 _CHARACTERS = 1024 * 1024
 _BREATH = 0.02
 """Seconds between two parts, in which a writer that waits gets its turn: SQLite's only look now and then."""
+
+Save = Callable[[Transaction, Sequence[intake.Change]], None]
+"""Stores the posts that are new or changed, in their topics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +34,16 @@ class Taken:
     set_aside: tuple[SetAside, ...] = ()
 
 
-def save(transaction: Transaction, classifier: Classifier, posts: Sequence[Post], now: datetime) -> None:
-    """Store posts with their memberships, and mark the topics whose feeds that changes."""
-    if not posts:
-        return
-    memberships = {post.id: classifier.classify(post) for post in posts}
-    transaction.save_posts([(post, post.published > now) for post in posts])
-    moved = transaction.sort(memberships)
-    transaction.touch({ALL}.union(*moved.values(), *map(topics_of, memberships.values())))
-
-
 def take(
     store: Store,
-    classifier: Classifier,
     drafts: Sequence[Draft],
     rules: intake.Rules,
     *,
+    save: Save,
     now: datetime,
     finish: Callable[[Transaction, Taken], None],
 ) -> Taken:
-    """Take in the drafts of a document; ``finish`` is called within the transaction of the last part."""
+    """Take in the drafts of a document: ``save`` stores what changes, ``finish`` is called in the last transaction."""
     parts = intake.parts(drafts, rules.provenance, items=_ITEMS, characters=_CHARACTERS)
     elsewhere = _tied(store, parts) if len(parts) > 1 else frozenset()
     taken = Taken()
@@ -59,7 +51,7 @@ def take(
         with store.writing() as transaction:
             known = _known(transaction, part)
             got = intake.take_part(part, rules, known, now=now, earlier=taken.present, elsewhere=elsewhere)
-            _save_part(transaction, classifier, got, rules.source.id, now)
+            _save_part(transaction, got, rules.source.id, save, now)
             taken = _joined(taken, got)
             if n == len(parts):
                 finish(transaction, taken)
@@ -78,9 +70,9 @@ def _known(transaction: Transaction, part: intake.Part) -> intake.Known:
     return intake.Known(ledger, transaction.posts, transaction.said, transaction.is_taken)
 
 
-def _save_part(transaction: Transaction, classifier: Classifier, got: intake.Intake, source: str, now: datetime) -> None:
+def _save_part(transaction: Transaction, got: intake.Intake, source: str, save: Save, now: datetime) -> None:
     transaction.learn(got.learned, now)
-    save(transaction, classifier, [change.post for change in got.changes], now)
+    save(transaction, got.changes)
     transaction.save_said(source, got.said, now)
     transaction.touch_feeds_of(transaction.set_present(sorted(got.present)))
     if got.changes:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from feeds.lifecycle import Standing
 from feeds.representation import Representation, build
 from feeds.store import Publication, Store
 
@@ -25,7 +26,7 @@ POLL = 0.5
 
 
 class Shelf:
-    """The representations in service. ``paths`` is replaced, never changed, so that a reader needs no lock.
+    """The representations in service, and where every slug stands. All are replaced, never changed: a reader needs no lock.
 
     ``selected`` are those that have a query of their own, as ``path?query``.
     """
@@ -33,6 +34,7 @@ class Shelf:
     def __init__(self, store: Store) -> None:
         self.paths: Mapping[str, Representation] = {}
         self.selected: Mapping[str, Representation] = {}
+        self.standings: Mapping[str, Standing] = {}
         self.revision = 0
         self.error = ""
         self._store = store
@@ -44,6 +46,7 @@ class Shelf:
             if self._store.revision() == self.revision and self.paths:
                 self.error = ""
                 return False
+            standings = self._store.standings()
             revision, paths, news = self._store.publications(since=self.revision)
         except SQLAlchemyError as error:
             self._complain(str(getattr(error, "orig", None) or error))
@@ -53,6 +56,7 @@ class Shelf:
         there = {**kept, **fresh}
         self.paths = {path: found for path, found in there.items() if "?" not in path}
         self.selected = {path: found for path, found in there.items() if "?" in path}
+        self.standings = standings
         self.revision = revision
         self.error = ""
         return bool(fresh)

@@ -14,8 +14,9 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
-from feeds import report
+from feeds import lifecycle, report
 from feeds.addresses import feed_urls
 from feeds.clock import Clock
 from feeds.confine import Confined
@@ -25,9 +26,10 @@ from feeds.fetch import Fetcher
 from feeds.init_command import address_of, init
 from feeds.outcome import Outcome
 from feeds.pipeline import Pipeline
-from feeds.publish import every_topic, publish_by_force
+from feeds.publish import every_topic, publish_by_force, publish_pending
 from feeds.settings import Fetching, Settings
-from feeds.store import Store
+from feeds.sorting import Sorting
+from feeds.store import Store, open_store
 from feeds.store.migrate import open_migrated
 
 log = structlog.get_logger(__name__)
@@ -70,6 +72,27 @@ def publish(settings: Settings, force: str) -> bool:
         print(f"{slug}: {error}", file=sys.stderr)  # noqa: T201  a command's output
     pipeline.close()
     return not refused
+
+
+def apply(settings: Settings) -> int:
+    """Take a configuration into service over the stored posts; how many documents that replaced. Raises StoreError."""
+    store = open_migrated(settings.database_url)
+    sorting = Sorting(settings, store)
+    sorting.align(now())
+    sorting.release(now())
+    return publish_pending(settings, store, now())
+
+
+def lost_topics(settings: Settings) -> list[str]:
+    """What to do about each topic that was published and is in the configuration no more; nothing where no store can be read."""
+    try:
+        states = {slug: state for slug, state in open_store(settings.database_url).topics().items() if slug}
+    except SQLAlchemyError:
+        return []
+    configured = lifecycle.standings(settings.topics, settings.site, now=now())
+    standings = lifecycle.settled(configured, {slug: state.remembered for slug, state in states.items()})
+    lost = [slug for slug, standing in standings.items() if standing.phase == "lost"]
+    return [lifecycle.advice(slug, states[slug].title, today=now().date()) for slug in lost]
 
 
 def run_clock(settings: Settings, stop: threading.Event) -> None:

@@ -161,8 +161,15 @@ def toml(document: Mapping[str, Any]) -> str:
         for table in value if isinstance(value, list) else [value]:
             if _is_table(value):
                 lines += [f"[[{key}]]" if isinstance(value, list) else f"[{key}]"]
-                lines += [f"{name} = {json.dumps(given)}" for name, given in table.items()]
+                lines += [f"{name} = {_value(given)}" for name, given in table.items()]
     return "\n".join(lines) + "\n"
+
+
+def _value(given: Any) -> str:
+    """A value as JSON spells it, but for a table within a table."""
+    if isinstance(given, dict):
+        return "{" + ", ".join(f"{json.dumps(name)} = {_value(value)}" for name, value in given.items()) + "}"
+    return json.dumps(given, ensure_ascii=False)
 
 
 def _is_table(value: Any) -> bool:

@@ -16,7 +16,7 @@ from feeds.configuration import Compression
 from feeds.errors import StoreError
 from feeds.model import Enclosure, Evidence, Membership, Person, Post, SetAside
 from feeds.representation import opaque_tag
-from feeds.store import Publication, TopicCount, open_store, tables
+from feeds.store import Publication, TopicCount, TopicRow, open_store, tables
 from feeds.store.migrate import head, open_migrated
 from tests.conftest import dump
 from tests.fakes import NOW
@@ -62,7 +62,9 @@ def ready(store):
     """A store with a source and three topics."""
     with store.writing() as transaction:
         transaction.keep_sources({"blog": ("https://blog.example/index.xml", "r1")}, NOW)
-        transaction.keep_topics({slug: (f"tag:blog.example,2026-09-01:topics/{slug}", "r1") for slug in ("all", "go", "ebpf")}, NOW)
+        transaction.keep_topics(
+            {slug: TopicRow(f"tag:blog.example,2026-09-01:topics/{slug}", "r1") for slug in ("all", "go", "ebpf")}, NOW
+        )
     return store
 
 
@@ -383,7 +385,9 @@ def test_a_topic_is_pending_when_new_when_touched_and_when_configured_anew(ready
         transaction.touch(["go", "unknown"])
     assert pending(ready) == {"go"}
     with ready.writing() as transaction:
-        transaction.keep_topics({"all": ("other-id", "r1"), "go": ("other-id", "r1"), "ebpf": ("other-id", "r2")}, NOW + DAY)
+        transaction.keep_topics(
+            {"all": TopicRow("other-id", "r1"), "go": TopicRow("other-id", "r1"), "ebpf": TopicRow("other-id", "r2")}, NOW + DAY
+        )
     assert pending(ready) == {"go", "ebpf"}
 
 
@@ -393,7 +397,7 @@ def ready_topics(transaction) -> Mapping[str, int]:
 
 def test_the_id_of_a_feed_is_minted_once(ready):
     with ready.writing() as transaction:
-        transaction.keep_topics(dict.fromkeys(("all", "go", "ebpf"), ("another", "r2")), NOW + DAY)
+        transaction.keep_topics(dict.fromkeys(("all", "go", "ebpf"), TopicRow("another", "r2")), NOW + DAY)
     assert {topic.feed_id for topic in ready.topics().values()} == {
         f"tag:blog.example,2026-09-01:topics/{s}" for s in ("all", "go", "ebpf")
     }
@@ -438,7 +442,7 @@ def test_what_a_vanished_topic_published_goes_and_the_directory_stays(ready):
         transaction.publish(a_publication("/feeds/go.atom", topic="go"))
         transaction.publish(a_publication("/", topic=""))
     with ready.writing() as transaction:
-        transaction.keep_topics({"all": ("id", "r1")}, NOW)
+        transaction.keep_topics({"all": TopicRow("id", "r1")}, NOW)
     revision, paths, _ = ready.publications()
     assert (revision, paths) == (3, {"/"})
     assert [row["path"] for row in dump(ready)["bodies"]] == ["/"]

@@ -28,11 +28,15 @@ _CLOSED = sa.exists().where(
 
 
 class Candidate(NamedTuple):
-    """A post in no archive document, when it was published, and whether it is in the subscription document in service."""
+    """A post in no archive document, when it was published, and whether it is in the subscription document in service.
+
+    ``aside``: it entered the topic late, and is for the archive alone.
+    """
 
     id: str
     published: datetime
     current: bool
+    aside: bool = False
 
 
 class Member(NamedTuple):
@@ -90,13 +94,20 @@ class Entries:
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def candidates(self, topic: str, feed: str) -> list[Candidate]:
-        """The posts of a topic that are in no archive document, newest first."""
+    def candidates(self, topic: str, feed: str, *, before: datetime | None = None) -> list[Candidate]:
+        """The posts of a topic that are in no archive document, newest first; of a topic that ends those from before."""
         here = (t.entries.c.feed == feed) & (t.entries.c.post == t.posts.c.id)
-        query = sa.select(t.posts.c.id, t.posts.c.published, t.entries.c.document).outerjoin(t.entries, here)
+        late = (t.late_additions.c.topic == topic) & (t.late_additions.c.post == t.posts.c.id)
+        query = sa.select(t.posts.c.id, t.posts.c.published, t.entries.c.document, t.late_additions.c.surfaced)
+        query = query.outerjoin(t.entries, here).outerjoin(t.late_additions, late)
         unarchived = t.entries.c.document.is_(None) | (t.entries.c.document == SUBSCRIPTION)
         query = query.where(in_service(topic) & unarchived).order_by(t.posts.c.published.desc(), t.posts.c.id)
-        return [Candidate(row.id, row.published, row.document == SUBSCRIPTION) for row in self._connection.execute(query)]
+        if before is not None:
+            query = query.where(t.posts.c.published < before)
+        return [
+            Candidate(row.id, row.published, row.document == SUBSCRIPTION, row.surfaced is False)
+            for row in self._connection.execute(query)
+        ]
 
     def archives(self, feed: str) -> list[Archive]:
         """The archive documents of a feed, the first one first."""

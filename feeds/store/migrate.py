@@ -19,8 +19,8 @@ from feeds.store.reading import Store, open_store
 _LOCK = 7_263_001  # any constant: the PostgreSQL advisory lock that lets one process migrate at a time
 
 
-def open_migrated(url: str) -> Store:
-    """Open the store, creating it or migrating it first. Raises StoreError when that cannot be done."""
+def open_migrated(url: str, *, revision: str = "head") -> Store:
+    """Open the store, creating it or migrating it first (to a revision). Raises StoreError when that cannot be done."""
     store = open_store(url, create=True)
     try:
         with store.engine.begin() as connection:
@@ -28,7 +28,7 @@ def open_migrated(url: str) -> Store:
                 connection.execute(sa.text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             config = _config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
     except CommandError as error:
         raise StoreError(f"{store.name}: was written by a newer version of topicfeeds; upgrade this one ({error})") from None
     except sa.exc.SQLAlchemyError as error:

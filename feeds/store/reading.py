@@ -12,11 +12,13 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from feeds.errors import StoreError
+from feeds.lifecycle import Standing
 from feeds.model import ALL, Draft, Post, SetAside
 from feeds.store import tables as t
 from feeds.store.entries import ArchiveFile, ArchiveName, Entries, archive_file, archive_names
 from feeds.store.hosts import Hosts
 from feeds.store.rows import CHUNK, Publication, SourceState, TopicCount, TopicState, chunks, post_of
+from feeds.store.topics import IN_SERVICE, Topics
 from feeds.store.writing import Transaction, said_of
 
 
@@ -57,9 +59,6 @@ def _configure_sqlite(engine: sa.Engine) -> None:
     def _begin(connection: sa.Connection) -> None:
         reading = connection.get_execution_options().get("reading", False)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-IN_SERVICE = ~t.posts.c.held & t.posts.c.withdrawn.is_(None)
 
 
 class Store:
@@ -224,7 +223,13 @@ class Store:
     def topics(self) -> dict[str, TopicState]:
         """Every topic by slug."""
         with self.reading() as connection:
-            return {row["slug"]: TopicState(**row) for row in connection.execute(sa.select(t.topics)).mappings()}
+            return Topics(connection).states()
+
+    def standings(self) -> dict[str, Standing]:
+        """Where every slug stands that ever was one."""
+        query = sa.select(t.topics.c.slug, t.topics.c.phase, t.topics.c.leads_to).where(t.topics.c.slug != "")
+        with self.reading() as connection:
+            return {row.slug: Standing(row.phase, row.leads_to) for row in connection.execute(query)}
 
     @contextmanager
     def entries(self) -> Iterator[Entries]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from feeds.lifecycle import OPEN, Phase, Remembered, Standing
 from feeds.model import Draft, Enclosure, Person, Post
 from feeds.representation import Headers
 
@@ -41,6 +42,7 @@ class SourceState:
     moved_to: str
     moved_seen: int
     stopped: bool
+    filled: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,25 @@ class TopicState:
     error: str
     edition: int = 0
     accepted: str = ""
+    title: str = ""
+    phase: Phase = "open"
+    leads_to: str = ""
+    filled: datetime | None = None
+
+    @property
+    def remembered(self) -> Remembered:
+        """Where its slug stood."""
+        return Remembered(Standing(self.phase, self.leads_to), published=self.published > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRow:
+    """A topic as it is configured: the feed id to mint if it is new, the fingerprint of what its feed is rendered from."""
+
+    feed_id: str
+    rules: str
+    title: str = ""
+    standing: Standing = OPEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from feeds.model import ALL, Post
 from feeds.selection import Selection
 from feeds.store import tables as t
-from feeds.store.reading import IN_SERVICE, Store
+from feeds.store.reading import Store
 from feeds.store.rows import post_of
+from feeds.store.topics import IN_SERVICE
 
 
 class Standing(NamedTuple):

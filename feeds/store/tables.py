@@ -62,9 +62,11 @@ sources = sa.Table(
     sa.Column("moved_to", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("moved_seen", sa.Integer, nullable=False, server_default="0"),
     sa.Column("stopped", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("filled", Moment),
 )
-"""``quiet`` counts refreshes without change; ``moved_to`` is where permanent redirects lead, seen ``moved_seen`` times in a row;
-``stopped``: the origin said 410, and is not asked again until its configuration changes."""
+"""``filled``: since when all that the source had at first is known; what it brings until then is old. ``quiet`` counts refreshes
+without change; ``moved_to`` is where permanent redirects lead, seen ``moved_seen`` times in a row; ``stopped``: the origin
+said 410, and is not asked again until its configuration changes."""
 
 posts = sa.Table(
     "posts",
@@ -150,10 +152,15 @@ topics = sa.Table(
     sa.Column("error", sa.Text, nullable=False, default=""),
     sa.Column("edition", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("accepted", sa.String(64), nullable=False, server_default=sa.text("''")),
+    sa.Column("title", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("phase", sa.String(16), nullable=False, server_default=sa.text("'open'")),
+    sa.Column("leads_to", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("filled", Moment),
 )
 """``changed`` counts what happened to a topic, ``published`` is the count that is in service: different means pending. ``edition``
 moves with everything that is put into service of its feed: who publishes over one that moved meanwhile has to begin again.
-``accepted`` are the ``rules`` by which it was last published."""
+``accepted`` are the ``rules`` by which it was last published.
+``phase`` and ``leads_to`` are where its slug stands (see ``feeds.lifecycle``); ``filled``: since when its feed has had entries."""
 
 entries = sa.Table(
     "entries",
@@ -191,6 +198,17 @@ archive_files = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
 """The bytes of archive documents by format and content coding. They are read on demand: history outgrows the memory of a worker."""
+
+late_additions = sa.Table(
+    "late_additions",
+    metadata,
+    sa.Column("topic", sa.String(64), primary_key=True),
+    sa.Column("post", sa.Text, sa.ForeignKey("posts.id"), primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("surfaced", sa.Boolean),
+)
+"""Old posts that entered a topic (``all`` included) whose feed was in service already, and since when. ``surfaced``: whether the
+subscription document shows such a post or only the archive has it; not decided before the next build."""
 
 publications = sa.Table(
     "publications",

@@ -9,12 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from feeds.lifecycle import Standing
 from feeds.model import ALL, Draft, Membership, Post, SetAside
 from feeds.representation import Headers
 from feeds.store import tables as t
 from feeds.store.dialect import insert
 from feeds.store.entries import Entries
-from feeds.store.rows import Publication, chunks, draft_from_json, draft_to_json, post_of, row_of
+from feeds.store.rows import Publication, TopicRow, chunks, draft_from_json, draft_to_json, post_of, row_of
+from feeds.store.topics import Topics
 
 _MINTED = sa.select(t.ledger.c.key).where(t.ledger.c.post == sa.bindparam("id")).limit(1)
 
@@ -25,6 +27,7 @@ class Transaction:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self.entries = Entries(connection)
+        self.topics = Topics(connection)
 
     # -- sources ------------------------------------------------------------------------------------------------
 
@@ -141,6 +144,9 @@ class Transaction:
 
     def sort(self, memberships: Mapping[str, Sequence[Membership]]) -> dict[str, set[str]]:
         """Replace the topics of posts; per post the slugs of the topics that it entered or left."""
+        lost = set(
+            self._connection.scalars(sa.select(t.topics.c.slug).where(t.topics.c.phase == "lost"))
+        )  # which stay as they were
         before = self.topics_of(list(memberships))
         rows = [
             {"topic": m.topic, "post": post, "score": m.score, "evidence": [asdict(e) for e in m.evidence]}
@@ -148,10 +154,11 @@ class Transaction:
             for m in after
         ]
         for chunk in chunks(list(memberships)):
-            self._connection.execute(sa.delete(t.memberships).where(t.memberships.c.post.in_(chunk)))
+            present = t.memberships.c.post.in_(chunk) & t.memberships.c.topic.not_in(lost)
+            self._connection.execute(sa.delete(t.memberships).where(present))
         if rows:
             self._connection.execute(sa.insert(t.memberships), rows)
-        return {post: before.get(post, set()) ^ {m.topic for m in after} for post, after in memberships.items()}
+        return {post: (before.get(post, set()) - lost) ^ {m.topic for m in after} for post, after in memberships.items()}
 
     def page_failed(self, post: str) -> None:
         """Count an attempt to read a post's page that failed."""
@@ -180,21 +187,9 @@ class Transaction:
 
     # -- topics and publications --------------------------------------------------------------------------------
 
-    def keep_topics(self, configured: Mapping[str, tuple[str, str]], now: datetime) -> None:
-        """Make the rows match the configuration (slug -> feed id and fingerprint); what is new or changed becomes pending."""
-        present = dict(self._connection.execute(sa.select(t.topics.c.slug, t.topics.c.rules)).tuples().all())
-        for slug, (feed_id, rules) in configured.items():
-            if slug not in present:
-                row = {"slug": slug, "feed_id": feed_id, "since": now, "rules": rules}
-                self._connection.execute(sa.insert(t.topics).values(**row))
-            elif present[slug] != rules:
-                self._connection.execute(sa.update(t.topics).where(t.topics.c.slug == slug).values(rules=rules))
-                self.touch([slug])
-        vanished = sa.select(t.publications.c.path).where(t.publications.c.topic.not_in(["", *configured]))
-        paths = list(self._connection.scalars(vanished))
-        for table in (t.bodies, t.publications):
-            self._connection.execute(sa.delete(table).where(table.c.path.in_(paths)))
-        if paths:
+    def keep_topics(self, rows: Mapping[str, TopicRow], now: datetime, *, former: Mapping[str, Standing] | None = None) -> None:
+        """Make the topics match the configuration; what is new or changed becomes pending. ``former`` are slugs that lead on."""
+        if self.topics.keep(rows, former or {}, now):
             self._advance()
 
     def touch(self, slugs: Iterable[str]) -> None:
@@ -202,9 +197,10 @@ class Transaction:
         for slug in slugs:
             self._connection.execute(sa.update(t.topics).where(t.topics.c.slug == slug).values(changed=t.topics.c.changed + 1))
 
-    def set_published(self, slug: str, changed: int, *, error: str = "") -> None:
-        """Say which state of a topic has been dealt with, and what was wrong with it, if anything."""
-        self._connection.execute(sa.update(t.topics).where(t.topics.c.slug == slug).values(published=changed, error=error))
+    def set_published(self, slug: str, changed: int, *, error: str = "", filled: datetime | None = None) -> None:
+        """Say which state of a topic has been dealt with, what was wrong with it, if anything, and when its feed had entries."""
+        values = {"published": changed, "error": error, "filled": sa.func.coalesce(t.topics.c.filled, filled)}
+        self._connection.execute(sa.update(t.topics).where(t.topics.c.slug == slug).values(**values))
 
     def accept(self, slug: str, rules: str) -> None:
         """Say by which configuration what is in service of a topic was made."""

@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from feeds.health import Facts, judge
+from feeds.lifecycle import SERVING
 from feeds.metrics import StoreMetrics
 from feeds.settings import Settings
 from feeds.shelf import Shelf
@@ -53,7 +54,7 @@ def blueprint(
             facts = _facts(store)
         except SQLAlchemyError:
             return plain(503, "The store cannot be read.")
-        pending = sum(state.changed != state.published for state in facts.topics.values())
+        pending = sum(state.changed != state.published for state in facts.topics.values() if state.phase != "lost")
         registry = CollectorRegistry()
         registry.register(StoreMetrics(facts, revision=shelf.revision, representations=len(shelf.paths), pending=pending))
         return _unstored(Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST))
@@ -71,7 +72,7 @@ def blueprint(
 
 def _facts(store: Store) -> Facts:
     set_aside = {source: len(items) for source, items in store.set_aside().items()}
-    topics = {slug: state for slug, state in store.topics().items() if slug}  # the directory is none
+    topics = {slug: state for slug, state in store.topics().items() if slug and state.phase in SERVING}  # the directory is none
     return Facts(store.heartbeat(), store.sources(), topics, store.counts(), set_aside)
 
 

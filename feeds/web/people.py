@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from flask import Blueprint, Response
 
 from feeds.shelf import Shelf
-from feeds.web.errors import not_found, not_yet, plain
+from feeds.web.errors import not_yet, plain
 from feeds.web.serving import from_shelf
+from feeds.web.topics import Topics
 
 
-def blueprint(shelf: Shelf, slugs: Collection[str], *, public_url: str) -> Blueprint:
-    """``slugs`` are the topics of the configuration; redirects lead to ``public_url``, whatever the Host header says."""
+def blueprint(shelf: Shelf, topics: Topics, *, public_url: str) -> Blueprint:
+    """``topics`` knows those that are elsewhere; redirects lead to ``public_url``, whatever the Host header says."""
     people = Blueprint("people", __name__)
 
     @people.get("/")
@@ -25,14 +24,18 @@ def blueprint(shelf: Shelf, slugs: Collection[str], *, public_url: str) -> Bluep
 
     @people.get("/topics/<slug>")
     def without_slash(slug: str) -> Response:
+        if slug not in topics.addresses.current:
+            return topics.elsewhere(slug, _page, listing="/")
         response = plain(301, f"The topic's page is {public_url}topics/{slug}/")
         response.headers["Location"] = f"{public_url}topics/{slug}/"
-        return response if slug in slugs else not_found(f"There is no topic '{slug}'. All topics: /")
+        return response
 
     @people.get("/topics/<slug>/")
     def topic(slug: str) -> Response:
-        if found := from_shelf(shelf, f"/topics/{slug}/"):
-            return found
-        return not_yet() if slug in slugs else not_found(f"There is no topic '{slug}'. All topics: /")
+        return from_shelf(shelf, _page(slug)) or topics.elsewhere(slug, _page, listing="/")
 
     return people
+
+
+def _page(slug: str) -> str:
+    return f"/topics/{slug}/"

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from flask import Blueprint, Response
 
+from feeds.addresses import archive_path
 from feeds.combinations import Combinations
 from feeds.errors import BusyError, SelectionError
 from feeds.formats import FORMATS
-from feeds.lifecycle import Addresses
 from feeds.selection import Selection, parse, resolve
 from feeds.shelf import Shelf
 from feeds.web.archives import Archives
 from feeds.web.errors import busy, not_found, not_yet, plain
 from feeds.web.serving import from_shelf, respond
+from feeds.web.topics import Topics
 
 
-def blueprint(
-    shelf: Shelf, archives: Archives, combinations: Combinations, addresses: Callable[[], Addresses], *, public_url: str
-) -> Blueprint:
-    """``addresses`` says where slugs stand at present; redirects lead to ``public_url``, whatever the Host header says."""
+def blueprint(shelf: Shelf, archives: Archives, combinations: Combinations, topics: Topics) -> Blueprint:
+    """The feeds on the shelf, their archives and combinations; ``topics`` knows where slugs stand at present."""
     readers = Blueprint("readers", __name__)
 
     @readers.get("/feeds/<written>.<suffix>")
@@ -29,19 +26,14 @@ def blueprint(
             return found
         if suffix not in FORMATS:
             return not_found(f"There is no feed format '{suffix}'; there are: {', '.join(FORMATS)}.")
-        try:
-            known = addresses()
-            selection = resolve(parse(written), known.current, aliases=known.aliases, retired=known.gone)
-        except SelectionError as error:
-            return plain(410 if error.retired else 404, str(error))
-        if str(selection) != written:
-            return _moved(f"{public_url}feeds/{selection}.{suffix}")
-        if not shelf.paths or not selection.is_combination:
-            return not_yet()
-        return _combined(combinations, selection, suffix)
+        if written in topics.addresses.standings:
+            return topics.elsewhere(written, lambda other: f"/feeds/{other}.{suffix}", listing="/api/topics.json")
+        return _selected(shelf, combinations, topics, written, suffix)
 
     @readers.get("/feeds/<slug>/archive/<int:number>.<suffix>")
     def archive(slug: str, number: int, suffix: str) -> Response:
+        if slug not in topics.addresses.current:
+            return topics.elsewhere(slug, lambda other: archive_path(other, number, suffix), listing="/api/topics.json")
         if suffix in FORMATS and (found := archives.answer(slug, number, suffix)):
             return found
         return not_found(f"There is no such archive document; the topic's feeds lead to all there are: /feeds/{slug}.atom")
@@ -49,14 +41,20 @@ def blueprint(
     return readers
 
 
+def _selected(shelf: Shelf, combinations: Combinations, topics: Topics, written: str, suffix: str) -> Response:
+    """What is no slug: a combination at its one address, made on demand; every other way to write it leads there."""
+    known = topics.addresses
+    try:
+        selection = resolve(parse(written), known.current, aliases=known.aliases, retired=known.gone)
+    except SelectionError as error:
+        return plain(410 if error.retired else 404, str(error))
+    if str(selection) != written:
+        return topics.moved(f"/feeds/{selection}.{suffix}")
+    return _combined(combinations, selection, suffix) if shelf.paths and selection.is_combination else not_yet()
+
+
 def _combined(combinations: Combinations, selection: Selection, suffix: str) -> Response:
     try:
         return respond(combinations.find(selection, suffix))
     except BusyError:
         return busy(f"The combination {selection} cannot be made at this moment. Please try again.")
-
-
-def _moved(address: str) -> Response:
-    response = plain(301, f"The feed is {address}")
-    response.headers["Location"] = address
-    return response

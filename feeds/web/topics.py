@@ -1,0 +1,54 @@
+"""Answers for a topic that has nothing on the shelf: it is not published yet, was renamed, is retired, or never was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from flask import Response
+
+from feeds.lifecycle import Addresses, Standing
+from feeds.shelf import Shelf
+from feeds.web.errors import not_found, not_yet, plain
+
+_FOR_A_DAY = "max-age=86400"
+"""A redirect is for ever, but an owner may take a name back: caches ask again."""
+
+
+class Topics:
+    """Where topics are: by what the store says, and before it says anything by the configuration."""
+
+    def __init__(self, configured: Mapping[str, Standing], shelf: Shelf, *, public_url: str) -> None:
+        self._configured = configured
+        self._shelf = shelf
+        self._public_url = public_url
+
+    @property
+    def addresses(self) -> Addresses:
+        """Every slug that means something now."""
+        return Addresses({**self._configured, **self._shelf.standings})
+
+    def elsewhere(self, slug: str, path: Callable[[str], str], *, listing: str) -> Response:
+        """The answer for a slug that has nothing at a path: ``path`` gives the same address for another slug.
+
+        301 for a former slug, in one step; 410 for a retired one; 503 for one that is about to be published; else 404.
+        """
+        addresses = self.addresses
+        last = addresses.settle(slug)
+        if last in addresses.gone:
+            return self._gone(slug, addresses.gone[last])
+        if last not in addresses.current:
+            return not_found(f"There is no topic '{slug}'. All topics: {listing}")
+        return not_yet() if last == slug else self.moved(path(last))
+
+    def moved(self, path: str) -> Response:
+        """301 to a path of the service, for as long as caches may keep it."""
+        url = self._public_url + path.removeprefix("/")
+        response = plain(301, f"This is now at {url}")
+        response.headers["Location"] = url
+        response.headers["Cache-Control"] = _FOR_A_DAY
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    def _gone(self, slug: str, to: str) -> Response:
+        heir = f"{self._public_url}topics/{to}/" if to and "://" not in to else to
+        return plain(410, f"The topic '{slug}' has been retired. Go on at {heir or self._public_url}")

@@ -1,0 +1,266 @@
+"""What becomes of a topic's subscribers, through the store, the publications and the web, on both databases."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from lxml import etree
+
+from app import create_app
+from feeds.preview import preview, read
+from tests.conftest import dump
+from tests.fakes import NOW, Item, rss
+
+GO = {"slug": "go", "title": "Go", "terms": ["goroutine"]}
+RAFT = {"slug": "raft", "title": "Raft", "terms": ["quorum"]}
+TOPICS = [GO, RAFT]
+
+
+def posts(word, count, *, oldest=200):
+    return [Item(f"/{word}/{n}/", f"About {word} {n}", f"A {word}.", NOW - timedelta(days=oldest - n)) for n in range(count)]
+
+
+@pytest.fixture
+def blog(origin):
+    origin.put("/index.xml", rss("https://blog.example", *posts("goroutine", 8), *posts("quorum", 6), *posts("seqlock", 12)))
+    return origin
+
+
+@pytest.fixture
+def service(blog, assemble):
+    """The same service with one configuration after the other: ``service(topics=…)`` takes it into service."""
+
+    def taken(**tables):
+        pipeline = assemble(**{"topics": TOPICS, **tables})
+        pipeline.release()
+        pipeline.publish()
+        return pipeline
+
+    taken().refresh("blog")
+    return taken
+
+
+def feed(pipeline, slug):
+    path = f"/feeds/{slug}.atom"
+    return read(next(p for p in pipeline.store.publications()[2] if p.path == path).codings["identity"])
+
+
+def titles(pipeline, slug):
+    return [entry.title for entry in feed(pipeline, slug).entries]
+
+
+def get(pipeline, path):
+    response = create_app(pipeline.settings).test_client().get(path)
+    return (
+        response.status_code,
+        response.headers.get("Location"),
+        response.headers["Cache-Control"],
+        response.get_data(as_text=True),
+    )
+
+
+def test_a_renamed_topic_keeps_its_feed_id_and_its_old_addresses_lead_on(service):
+    before = feed(service(), "go")
+    pipeline = service(topics=[{**GO, "slug": "golang", "aliases": ["go"]}, RAFT])
+    assert feed(pipeline, "golang").words["id"] == before.words["id"]
+    assert feed(pipeline, "golang").entries == before.entries
+    for path in ("/feeds/{}.atom", "/feeds/{}.rss", "/topics/{}/", "/feeds/{}/archive/1.atom"):
+        status, location, caching, _ = get(pipeline, path.format("go"))
+        assert (status, location) == (301, f"https://feeds.example{path.format('golang')}")
+        assert "no-store" not in caching
+    assert get(pipeline, "/topics/go")[1] == "https://feeds.example/topics/golang/"
+
+
+def test_a_chain_of_renames_is_one_redirect_even_when_the_first_alias_is_forgotten(service):
+    before = feed(service(), "go").words["id"]
+    service(topics=[{**GO, "slug": "golang", "aliases": ["go"]}, RAFT])
+    pipeline = service(topics=[{**GO, "slug": "gophers", "aliases": ["golang"]}, RAFT])
+    assert feed(pipeline, "gophers").words["id"] == before
+    for old in ("go", "golang"):
+        assert get(pipeline, f"/feeds/{old}.atom")[:2] == (301, "https://feeds.example/feeds/gophers.atom")
+
+
+def test_a_name_that_was_given_away_comes_back_as_another_feed(service):
+    before = feed(service(), "go").words["id"]
+    service(topics=[{**GO, "slug": "golang", "aliases": ["go"]}, RAFT])
+    pipeline = service(topics=[{**GO, "slug": "golang"}, {**RAFT, "slug": "go"}])
+    assert feed(pipeline, "golang").words["id"] == before
+    assert feed(pipeline, "go").words["id"] != before
+
+
+def test_a_merged_topic_leads_to_the_other_which_is_not_flooded(service):
+    before = feed(service(), "go").words["id"]
+    pipeline = service(topics=[{**GO, "terms": ["goroutine", "quorum"], "aliases": ["raft"]}])
+    assert get(pipeline, "/feeds/raft.rss")[:2] == (301, "https://feeds.example/feeds/go.rss")
+    assert feed(pipeline, "go").words["id"] == before
+    assert sum("quorum" in title for title in titles(pipeline, "go")) == 5
+
+
+def test_a_retired_topic_says_so_once_and_is_gone_after_its_grace(service, clock):
+    retired = {**RAFT, "retired": {"on": str(NOW.date()), "to": "go", "grace": "10d"}}
+    pipeline = service(topics=[GO, retired])
+    first, *rest = feed(pipeline, "raft").entries
+    assert first.title == "This feed has ended: Raft"
+    assert first.link == "https://feeds.example/topics/go/"
+    assert len(rest) == 6
+    tags = pipeline.store.published_tags()
+    clock.advance(days=5)
+    pipeline.release()
+    pipeline.publish()
+    assert pipeline.store.published_tags() == tags
+    clock.advance(days=6)
+    pipeline.release()
+    pipeline.publish()
+    for path in ("/feeds/raft.atom", "/feeds/raft.json", "/topics/raft/", "/topics/raft", "/feeds/raft/archive/1.atom"):
+        status, _, caching, text = get(pipeline, path)
+        assert (status, caching) == (410, "no-store")
+        assert "https://feeds.example/topics/go/" in text
+    assert get(service(topics=[GO]), "/feeds/raft.atom")[0] == 410  # and stays so when the configuration forgets it
+
+
+def test_a_topic_that_left_the_configuration_stays_in_service_as_it_was(service):
+    before = service().store.published_tags()
+    pipeline = service(topics=[GO])
+    assert pipeline.store.published_tags()["/feeds/raft.atom"] == before["/feeds/raft.atom"]
+    assert pipeline.store.topics()["raft"].phase == "lost"
+    back = service(topics=[GO, {**RAFT, "slug": "consensus", "aliases": ["raft"]}])
+    assert len(titles(back, "consensus")) == 6  # nothing of it counts as a late addition
+
+
+# -- old posts -----------------------------------------------------------------------------------------------------------
+
+
+def test_old_posts_that_newly_match_surface_by_a_few_under_their_own_dates(service, clock):
+    before = feed(service(), "go")
+    clock.advance(days=1)
+    pipeline = service(topics=[{**GO, "terms": ["goroutine", "seqlock"]}, RAFT])
+    after = feed(pipeline, "go")
+    new = [entry for entry in after.entries if entry not in before.entries]
+    assert [entry.title for entry in new] == [f"About seqlock {n}" for n in (11, 10, 9, 8, 7)]
+    assert [entry.updated for entry in after.entries] == sorted((entry.updated for entry in after.entries), reverse=True)
+    for _ in range(3):  # and no build lets more of them out
+        clock.advance(days=1)
+        pipeline = service(topics=[{**GO, "terms": ["goroutine", "seqlock"]}, RAFT])
+        with pipeline.store.writing() as transaction:
+            transaction.touch(["go"])
+        pipeline.publish()
+        assert feed(pipeline, "go").entries == after.entries
+
+
+@pytest.mark.parametrize("most", [0, 2])
+def test_the_owner_says_how_many(service, most):
+    rules = [{**GO, "terms": ["goroutine", "seqlock"]}, RAFT]
+    pipeline = service(topics=rules, site={"late_additions": most})
+    assert sum("seqlock" in title for title in titles(pipeline, "go")) == most
+
+
+def test_a_new_topic_shows_all_it_has(service, clock):
+    clock.advance(days=30)
+    assert len(titles(service(topics=[*TOPICS, {"slug": "locks", "title": "Locks", "terms": ["seqlock"]}]), "locks")) == 12
+
+
+def test_a_source_that_is_added_later_floods_nobody_and_news_after_an_outage_all_arrive(service, blog, clock):
+    clock.advance(days=30)
+    blog.put("/other.xml", rss("https://other.example", *posts("goroutines", 9)))
+    sources = [{"id": "blog", "url": f"{blog.url}/index.xml"}, {"id": "other", "url": f"{blog.url}/other.xml"}]
+    pipeline = service(sources=sources)
+    pipeline.refresh("other")
+    for slug in ("go", "all"):
+        assert sum("goroutines" in title for title in titles(pipeline, slug)) == 5
+    clock.advance(days=60)
+    news = [Item(f"/new/{n}/", f"News of a goroutine {n}", "A goroutine.", NOW + timedelta(days=31 + n)) for n in range(9)]
+    blog.put("/index.xml", rss("https://blog.example", *news, *posts("goroutine", 8)))
+    pipeline.refresh("blog")
+    assert sum("News" in title for title in titles(pipeline, "go")) == 9
+
+
+def test_two_sources_fill_a_new_service(blog, assemble):
+    blog.put("/other.xml", rss("https://other.example", *posts("goroutines", 9)))
+    sources = [{"id": "blog", "url": f"{blog.url}/index.xml"}, {"id": "other", "url": f"{blog.url}/other.xml"}]
+    pipeline = assemble(sources=sources, topics=TOPICS)
+    pipeline.publish()
+    pipeline.refresh("blog")
+    pipeline.refresh("other")
+    assert len(titles(pipeline, "go")) == 17
+
+
+# -- preview against reality ---------------------------------------------------------------------------------------------
+
+EDITS = {
+    "nothing": {},
+    "rule that adds": {"topics": [{**GO, "terms": ["goroutine", "seqlock"]}, RAFT]},
+    "rule that removes": {"topics": [{**GO, "terms": ["none"]}, RAFT]},
+    "never": {"topics": [{**GO, "never": ["About goroutine 3"]}, RAFT]},
+    "rename": {"topics": [{**GO, "slug": "golang", "aliases": ["go"]}, RAFT]},
+    "merge": {"topics": [{**GO, "terms": ["goroutine", "quorum"], "aliases": ["raft"]}]},
+    "split": {"topics": [*TOPICS, {"slug": "three", "title": "Three", "terms": ["goroutine 3"]}]},
+    "retire": {"topics": [GO, {**RAFT, "retired": {"on": str(NOW.date())}}]},
+    "retired long ago": {"topics": [GO, {**RAFT, "retired": {"on": "2020-01-01", "to": "go"}}]},
+    "new topic": {"topics": [*TOPICS, {"slug": "locks", "title": "Locks", "terms": ["seqlock"]}]},
+    "removed topic": {"topics": [GO]},
+    "title": {"topics": [{**GO, "title": "Golang"}, RAFT]},
+    "language": {"site": {"language": "fr"}},
+    "fewer items": {"site": {"items": 3}},
+    "site title": {"site": {"title": "Journal"}},
+}
+SEEN = {"nothing": False}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_preview_says_is_what_then_happens(service, configure, clock, edit):
+    pipeline = service(site={"items": 20})
+    database = pipeline.settings.database
+    tables = {"topics": TOPICS, **EDITS[edit]}
+    tables["site"] = {"items": 20, **tables.get("site", {})}
+    before, store_before = served(pipeline), everything(pipeline)
+    said = {change.slug: change for change in preview(configure(database=database, **tables), clock())}
+    assert everything(pipeline) == store_before
+    after_pipeline = service(**tables)
+    after = served(after_pipeline)
+    assert any(change.is_seen for change in said.values()) == SEEN.get(edit, True)
+    for slug, document in before.items():
+        then = after.get(after_pipeline.store.standings()[slug].leads_to or slug)
+        if slug not in said:
+            assert then == document
+        else:
+            agree(said[slug], document, then)
+    fresh = {change.slug for change in said.values() if change.status == "new"}
+    renamed = {change.leads_to for change in said.values() if change.status in ("renamed", "merged")}
+    assert after.keys() - before.keys() == fresh | (renamed - before.keys())
+
+
+def agree(change, before, after):
+    old = {entry.id for entry in before.entries}
+    if change.status == "gone":
+        assert after is None or change.leads_to
+        return
+    new = {entry.id for entry in after.entries}
+    assert {entry.id for entry in (*change.appear, *change.resurface)} == new - old
+    assert {entry.id for entry in change.vanish} == old - new
+    kept = {entry.id: entry for entry in before.entries}
+    assert set(change.changed) == {entry for entry in after.entries if entry.id in old and kept[entry.id] != entry}
+    assert {name: after.words[name] for name in change.words} == {name: both[1] for name, both in change.words.items()}
+
+
+def served(pipeline):
+    found = [p for p in pipeline.store.publications()[2] if p.path == f"/feeds/{p.topic}.atom"]
+    return {publication.topic: read(publication.codings["identity"]) for publication in found}
+
+
+def everything(pipeline):
+    return dump(pipeline.store)
+
+
+def test_a_preview_before_anything_was_published_calls_every_feed_new(configure, clock, tmp_path):
+    changes = preview(configure(topics=TOPICS, database=f"sqlite:///{tmp_path / 'none.db'}"), clock())
+    assert [(change.slug, change.status) for change in changes] == [("all", "new"), ("go", "new"), ("raft", "new")]
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_the_closing_entry_is_written_in_every_format(service):
+    pipeline = service(topics=[GO, {**RAFT, "retired": {"on": str(NOW.date()), "note": "Raft & <friends> moved."}}])
+    bodies = {p.path: p.codings["identity"] for p in pipeline.store.publications()[2]}
+    item = etree.fromstring(bodies["/feeds/raft.rss"]).find("channel/item")
+    assert "Raft &amp; &lt;friends&gt; moved." in item.findtext("description")
+    assert b"This feed has ended: Raft" in bodies["/feeds/raft.json"]
