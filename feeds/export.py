@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from feeds import lifecycle, nginx
+from feeds import nginx
 from feeds.addresses import archive_path, archive_urls
 from feeds.errors import ExportError
 from feeds.formats import FORMATS
@@ -104,7 +104,7 @@ class Export:
             stop.wait(POLL)
 
     def _present_addresses(self) -> Addresses:
-        return lifecycle.addresses(self._settings.topics, self._settings.site, now=self._now())
+        return Addresses(self._store.standings())
 
     def _write_publication(self, publication: Publication) -> bool:
         path = publication.path
@@ -126,7 +126,7 @@ class Export:
         return replaced
 
     def _forget(self, paths: frozenset[str], archives: set[ArchiveName], addresses: Addresses) -> None:
-        """Forget what is no longer in service, whether the store says so or the life of its topic."""
+        """Forget what is no longer in service."""
         for path in list(self._files):
             topic = self._described[path].topic
             if path not in paths or (topic and topic not in addresses.current):

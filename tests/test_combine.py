@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from feeds.combine import Combiner, render
+from feeds.lifecycle import Standing
 from feeds.model import Membership
 from feeds.renderer import Failure, Publisher, Question, Rendered
 from feeds.selection import Selection, canonical, evaluate, parse, resolve
-from feeds.store import open_store
+from feeds.store import TopicRow, open_store
 from feeds.store.migrate import open_migrated
 from feeds.store.selections import newest_of
 from tests.builders import NOW, a_post, a_site, a_topic, at
@@ -29,15 +30,15 @@ MEMBERSHIPS = [some for n in range(4) for some in itertools.combinations(SLUGS, 
 def fill(store, memberships=MEMBERSHIPS):
     """A post for each set of topics, each an hour older than the one before."""
     with store.writing() as transaction:
-        keep(transaction, {slug: slug for slug in SLUGS})
+        keep(transaction, *SLUGS)
         for n, topics in enumerate(memberships):
             add(transaction, n, topics)
     return store
 
 
-def keep(transaction, originals):
-    rows = {slug: (f"tag:blog.example,2026-03-01:topics/{original}", "") for slug, original in originals.items()}
-    transaction.keep_topics({"all": ("tag:blog.example,2026-03-01:topics/all", ""), **rows}, at("2026-03-01"))
+def keep(transaction, *slugs, former=None):
+    rows = {slug: TopicRow(f"tag:blog.example,2026-03-01:topics/{slug}", "") for slug in ("all", *slugs)}
+    transaction.keep_topics(rows, at("2026-03-01"), former=former)
 
 
 def add(transaction, n, topics, *, held=False, **values):
@@ -112,7 +113,7 @@ def test_a_post_whose_id_was_never_minted_is_left_out_of_it(filled):
 
 def test_a_combination_without_posts_is_a_valid_empty_feed(store):
     with store.writing() as transaction:
-        keep(transaction, {slug: slug for slug in SLUGS})
+        keep(transaction, *SLUGS)
     assert ids(made(store, "ebpf+kernel")) == []
     assert said(made(store, "ebpf+kernel"), "updated") == "2026-03-01T00:00:00+00:00"
 
@@ -151,7 +152,7 @@ def test_its_id_is_its_own_and_outlives_renaming_a_topic(filled):
     assert len(set(before.values())) == 4
     assert all(each.startswith("tag:blog.example,2026-03-01:combinations/") for each in before.values())
     with filled.writing() as transaction:
-        keep(transaction, {"assembly": "assembly", "a-new-name": "ebpf", "kernel": "kernel"})
+        keep(transaction, "assembly", "a-new-name", "kernel", former={"ebpf": Standing("former", "a-new-name")})
     topics = tuple(replace_slug(topic) for topic in TOPICS)
     selection = resolve(parse("ebpf,kernel"), ["a-new-name", "kernel"], aliases={"ebpf": "a-new-name"})
     renamed = render(PUBLISHER._replace(topics=topics), filled, Question(selection, "atom", None), now=NOW)

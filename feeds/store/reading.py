@@ -227,9 +227,8 @@ class Store:
 
     def standings(self) -> dict[str, Standing]:
         """Where every slug stands that ever was one."""
-        query = sa.select(t.topics.c.slug, t.topics.c.phase, t.topics.c.leads_to).where(t.topics.c.slug != "")
         with self.reading() as connection:
-            return {row.slug: Standing(row.phase, row.leads_to) for row in connection.execute(query)}
+            return Topics(connection).standings()
 
     @contextmanager
     def entries(self) -> Iterator[Entries]:
@@ -249,13 +248,8 @@ class Store:
 
     def counts(self) -> dict[str, TopicCount]:
         """Posts and newest per topic, ``all`` included; a topic without posts is missing."""
-        members = sa.select(t.memberships.c.topic, sa.func.count(), sa.func.max(t.posts.c.published))
-        members = members.join(t.posts, t.posts.c.id == t.memberships.c.post).where(IN_SERVICE).group_by(t.memberships.c.topic)
-        whole = sa.select(sa.func.count(), sa.func.max(t.posts.c.published)).where(IN_SERVICE)
         with self.reading() as connection:
-            counts = {topic: TopicCount(number, newest) for topic, number, newest in connection.execute(members)}
-            number, newest = connection.execute(whole).one()
-        return counts | {ALL: TopicCount(number, newest)}
+            return Topics(connection).counts()
 
     def revision(self) -> int:
         """Moves whenever anything in service changes; 0 before the first publication."""

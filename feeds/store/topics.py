@@ -1,4 +1,4 @@
-"""Writes about topics: their life as the configuration has it, and the old posts that enter one late."""
+"""Keeps the rows of topics: their life as the configuration has it, and the old posts that enter one late."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from feeds.lifecycle import SERVING, Remembered, Standing, renames, settled
+from feeds.model import ALL
 from feeds.store import tables as t
-from feeds.store.rows import TopicRow, TopicState, chunks
+from feeds.store.rows import TopicCount, TopicRow, TopicState, chunks
 
 IN_SERVICE = ~t.posts.c.held & t.posts.c.withdrawn.is_(None)
 DIRECTORY = ""
@@ -26,6 +27,20 @@ class Topics:
         """Topics by slug: those that are named and known, or every one."""
         query = sa.select(t.topics) if slugs is None else sa.select(t.topics).where(t.topics.c.slug.in_(slugs))
         return {row["slug"]: TopicState(**row) for row in self._connection.execute(query).mappings()}
+
+    def standings(self) -> dict[str, Standing]:
+        """Where every slug stands that ever was one."""
+        query = sa.select(t.topics.c.slug, t.topics.c.phase, t.topics.c.leads_to).where(t.topics.c.slug != DIRECTORY)
+        return {row.slug: Standing(row.phase, row.leads_to) for row in self._connection.execute(query)}
+
+    def counts(self) -> dict[str, TopicCount]:
+        """Posts and newest per topic, ``all`` included; a topic without posts is missing."""
+        members = sa.select(t.memberships.c.topic, sa.func.count(), sa.func.max(t.posts.c.published))
+        members = members.join(t.posts, t.posts.c.id == t.memberships.c.post).where(IN_SERVICE).group_by(t.memberships.c.topic)
+        whole = sa.select(sa.func.count(), sa.func.max(t.posts.c.published)).where(IN_SERVICE)
+        counts = {topic: TopicCount(number, newest) for topic, number, newest in self._connection.execute(members)}
+        number, newest = self._connection.execute(whole).one()
+        return counts | {ALL: TopicCount(number, newest)}
 
     def keep(self, rows: Mapping[str, TopicRow], former: Mapping[str, Standing], now: datetime) -> bool:
         """Make the rows match the configuration; whether that changes what is in service.
