@@ -33,7 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load()
     logs.configure()
     store = open_store(settings.database_url)
-    shelf = Shelf(store)
+    shelf = Shelf(store, settings.data)
     draining = threading.Event()
     app = Flask("topicfeeds", static_folder=None)
     app.url_map.merge_slashes = False
@@ -54,7 +54,7 @@ def _combinations(settings: Settings, shelf: Shelf) -> Combinations:
     """What this process keeps of combined topics. At most a quarter of its threads ever wait for one to be made."""
     return Combinations(
         Renderer(Publisher(settings.site, settings.topics, settings.database_url, settings.compression)),
-        revision=lambda: shelf.revision,
+        revision=lambda: shelf.edition.revision,
         places=max(settings.serve.blocking_threads // 4, 1),
         count=settings.serve.combinations,
         size=settings.serve.combinations_bytes,

@@ -27,11 +27,11 @@ _OPAQUE = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 class Answer(NamedTuple):
-    """What goes on the wire: a status line, headers, and the body (empty for HEAD and 304)."""
+    """What goes on the wire: a status line, headers, and the body (bytes or a window into a file; empty for HEAD, 304)."""
 
     status: str
     headers: Headers
-    body: bytes
+    body: bytes | memoryview
 
 
 class Choices(dict[str | None, str]):
@@ -76,12 +76,14 @@ class Representation:
     document: Representation | None = None
 
 
-def opaque_tag(body: bytes) -> str:
+def opaque_tag(body: bytes | memoryview) -> str:
     """What distinguishes these bytes, without quotes: the middle part of a strong entity tag."""
     return hashlib.sha256(body).hexdigest()[:32]
 
 
-def build(path: str, codings: Mapping[str, bytes], *, media_type: str, last_modified: datetime, headers: Headers) -> Representation:
+def build(
+    path: str, codings: Mapping[str, bytes | memoryview], *, media_type: str, last_modified: datetime, headers: Headers
+) -> Representation:
     """Decide everything about a representation that does not depend on the request.
 
     ``codings`` has at least ``identity``; ``headers`` are those that a 200 and a 304 share (Cache-Control, Link …).
@@ -99,7 +101,7 @@ def build(path: str, codings: Mapping[str, bytes], *, media_type: str, last_modi
 
 
 def _build(
-    path: str, codings: Mapping[str, bytes], tag: str, *, media_type: str, modified: datetime, headers: Headers
+    path: str, codings: Mapping[str, bytes | memoryview], tag: str, *, media_type: str, modified: datetime, headers: Headers
 ) -> Representation:
     shared = [("Last-Modified", http_date(modified)), *headers]
     smallest_first = sorted(codings, key=lambda coding: (len(codings[coding]), coding))
@@ -112,7 +114,7 @@ def _choices_among(available: tuple[str, ...]) -> Choices:
     return Choices(available)
 
 
-def _variant(coding: str, body: bytes, tag: str, *, media_type: str, headers: Headers) -> Variant:
+def _variant(coding: str, body: bytes | memoryview, tag: str, *, media_type: str, headers: Headers) -> Variant:
     etag = f'"{tag}"' if coding == "identity" else f'"{tag}-{coding}"'
     shared = [("ETag", etag), *headers]
     described = [("Content-Type", media_type), ("Content-Length", str(len(body))), ("X-Content-Type-Options", "nosniff")]

@@ -107,6 +107,15 @@ class Supervisor:
             process.wait()
 
 
+def run(command: Sequence[str]) -> int:
+    """Run a process to its end; its exit code. An exception, such as that of Ctrl-C, ends it and whatever it started at once."""
+    with subprocess.Popen(command, start_new_session=True) as process:  # noqa: S603  our own command line
+        try:
+            return process.wait()
+        finally:
+            _signal_group(process.pid, signal.SIGKILL)
+
+
 def own_command(*arguments: str) -> list[str]:
     """The command line that runs this program again, in the same interpreter."""
     return [sys.executable, "-m", "feeds", *arguments]

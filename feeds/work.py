@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from feeds.store.migrate import open_migrated
 
 log = structlog.get_logger(__name__)
 
+_INTERRUPTED = 130
 _AT_ONCE = 4
 
 
@@ -111,18 +113,25 @@ def refresh_all(settings: Settings, sources: Sequence[str]) -> list[Outcome]:
     pipeline, _ = assemble(settings)
     names = list(sources) or [source.id for source in settings.sources]
     console = Console(stderr=True)
-    failed = []
-    with _progress(console) as progress, ThreadPoolExecutor(_AT_ONCE) as pool:
-        task = progress.add_task("refreshing", total=len(names))
-        running: list[Future[Outcome]] = [pool.submit(pipeline.refresh, name) for name in names]
-        for done in as_completed(running):
-            outcome = done.result()
-            progress.advance(task)
-            progress.console.print(_line(outcome), highlight=False, markup=False, soft_wrap=True)
-            if outcome.error is not None:
-                failed.append(outcome)
+    with _progress(console) as progress:
+        try:
+            outcomes = _refresh(pipeline, names, progress)
+        except KeyboardInterrupt:  # not waiting for what is under way: the store bears its end at any instant
+            progress.stop()
+            os._exit(_INTERRUPTED)
     pipeline.publish()
-    return failed
+    return [outcome for outcome in outcomes if outcome.error is not None]
+
+
+def _refresh(pipeline: Pipeline, names: Sequence[str], progress: Progress) -> list[Outcome]:
+    task = progress.add_task("refreshing", total=len(names))
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    outcomes = []
+    for done in as_completed([pool.submit(pipeline.refresh, name) for name in names]):
+        outcomes.append(done.result())
+        progress.advance(task)
+        progress.console.print(_line(outcomes[-1]), highlight=False, markup=False, soft_wrap=True)
+    return outcomes
 
 
 def print_topics(settings: Settings) -> None:

@@ -1,9 +1,12 @@
 """The commands as a person runs them: what they print, and how they end."""
 
+import os
+import signal
+
 import pytest
 
-from tests.conftest import topicfeeds, write_config
-from tests.fakes import refusal
+from tests.conftest import eventually, topicfeeds, write_config
+from tests.fakes import hang, refusal
 
 SOUND = '[site]\ntitle = "Blog"\nhome = "https://blog.example/"\npublic_url = "https://feeds.example/"\n'
 SOURCE = '[[sources]]\nid = "blog"\nurl = "https://blog.example/index.xml"\n'
@@ -119,6 +122,16 @@ def test_refresh_of_a_source_that_fails_names_its_cause_and_others_go_on(tmp_pat
     assert "answered 503" in output
     assert "blog: changed; 3 new" in output
     assert "Traceback" not in output
+
+
+def test_ctrl_c_while_a_source_does_not_answer_ends_a_refresh_at_once(tmp_path, blog, serving):
+    blog.pages["/index.xml"] = hang
+    service = serving("refresh", config=write_config(tmp_path, blog.url))
+    eventually(lambda: blog.requests, within=20)
+    os.killpg(service.process.pid, signal.SIGINT)
+    assert service.process.wait(5) == 130
+    eventually(lambda: not service.tree(), within=5)
+    assert "Traceback" not in service.output
 
 
 def test_refresh_of_one_source_leaves_the_others_alone(tmp_path, blog):

@@ -313,7 +313,8 @@ def test_only_what_is_kept_is_served_when_the_database_is_gone(blog, start, tmp_
     service.pipeline.close()
     shutil.rmtree(tmp_path / "var")
     assert service.get(BOTH).get_data() == kept.get_data()
-    service.app.extensions["topicfeeds"]["shelf"].revision += 1  # as if something else had been published before it went
+    shelf = service.app.extensions["topicfeeds"]["shelf"]
+    shelf.edition = shelf.edition._replace(revision=shelf.edition.revision + 1)  # as if more had been published before it went
     assert service.get(BOTH).get_data() == kept.get_data()
     refused = service.get(WITHOUT)
     assert (refused.status_code, refused.headers["Cache-Control"], refused.headers["Retry-After"]) == (503, "no-store", "5")

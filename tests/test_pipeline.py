@@ -467,6 +467,8 @@ def refreshing(folder):
 def kept(store):
     """What must not depend on how often a refresh was killed."""
     rows = dump(store)
+    for post in rows["posts"]:
+        del post["gone_checks"], post["gone_checked"]  # what has vanished from the feed is asked for again at each refresh
     published = [(row["path"], row["tag"]) for row in rows["publications"]]
     return rows["posts"], rows["ledger"], rows["memberships"], rows["bodies"], published
 

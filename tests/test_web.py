@@ -180,7 +180,7 @@ def test_metrics(blog, start):
     assert samples["topicfeeds_source_last_success_timestamp_seconds", "blog"] == service.clock.now.timestamp()
     assert samples["topicfeeds_topic_posts", "all"] == 3
     assert samples["topicfeeds_topics_pending",] == 0
-    assert samples["topicfeeds_shelf_representations",] == 16
+    assert samples["topicfeeds_shelf_representations",] == 25
     assert time.time() - samples["topicfeeds_clock_heartbeat_timestamp_seconds",] < 60
 
 

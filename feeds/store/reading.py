@@ -18,6 +18,7 @@ from feeds.store import tables as t
 from feeds.store.entries import ArchiveFile, ArchiveName, Entries, archive_file, archive_names
 from feeds.store.hosts import Hosts
 from feeds.store.rows import CHUNK, Publication, SourceState, TopicCount, TopicState, chunks, post_of
+from feeds.store.service import Edition, News, edition_of, news_of
 from feeds.store.topics import IN_SERVICE, Topics
 from feeds.store.writing import Transaction, said_of
 
@@ -276,21 +277,18 @@ class Store:
         with self.reading() as connection:
             return dict(connection.execute(sa.select(t.publications.c.path, t.publications.c.tag)).tuples().all())
 
-    def publications(self, *, since: int = 0) -> tuple[int, frozenset[str], list[Publication]]:
-        """The revision, every path in service, and the publications that came after ``since``, as one consistent view."""
-        recent = sa.select(t.publications).where(t.publications.c.revision > since)
-        blobs = sa.select(t.bodies).where(t.bodies.c.path.in_(recent.with_only_columns(t.publications.c.path)))
+    def edition(self) -> Edition:
+        """Which store this is, and the revision of what is in service."""
         with self.reading() as connection:
-            revision = connection.scalar(sa.select(t.state.c.number).where(t.state.c.key == "revision")) or 0
-            paths = frozenset(connection.scalars(sa.select(t.publications.c.path)))
-            codings: dict[str, dict[str, bytes]] = {}
-            for row in connection.execute(blobs):
-                codings.setdefault(row.path, {})[row.coding] = bytes(row.body)
-            found = [
-                Publication(
-                    row.path, row.topic, row.tag, row.media_type, row.last_modified,
-                    [(name, value) for name, value in row.headers], codings[row.path],
-                )
-                for row in connection.execute(recent)
-            ]  # fmt: skip
-        return revision, paths, found
+            return edition_of(connection)
+
+    @contextmanager
+    def news(self, *, since: int) -> Iterator[News]:
+        """What came into service after a revision, as one consistent view for as long as the context lasts."""
+        with self.reading() as connection:
+            yield news_of(connection, since=since)
+
+    def publications(self, *, since: int = 0) -> tuple[int, frozenset[str], list[Publication]]:
+        """The revision, every path in service, and the publications that came after ``since``, all in memory."""
+        with self.news(since=since) as found:
+            return found.edition.revision, found.paths, list(found.publications)

@@ -36,7 +36,8 @@ state = sa.Table(
     sa.Column("text", sa.Text, nullable=False, default=""),
     sa.Column("moment", Moment),
 )
-"""Single values: ``revision`` (moves with every publication), ``heartbeat`` of the clock, ``rules`` by which posts are sorted."""
+"""Single values: ``revision`` (moves with every publication), ``epoch`` (the store's own name), ``heartbeat`` of the clock,
+``rules`` by which posts are sorted."""
 
 sources = sa.Table(
     "sources",

@@ -34,7 +34,7 @@ def blueprint(
     def ready() -> Response:
         if draining():
             return plain(503, "draining")
-        return _unstored(Response("ok\n", mimetype="text/plain")) if shelf.paths else not_yet()
+        return _unstored(Response("ok\n", mimetype="text/plain")) if len(shelf) else not_yet()
 
     @machines.get("/health")
     def health() -> Response:
@@ -42,7 +42,7 @@ def blueprint(
             document = judge(settings.sources, _facts(store), now=now())
         except SQLAlchemyError as error:
             cause = f"store: cannot be read: {getattr(error, 'orig', None) or error}"
-            document = {"status": "fail", "causes": [cause], "serving": len(shelf.paths)}
+            document = {"status": "fail", "causes": [cause], "serving": len(shelf)}
         response = jsonify(document)
         response.status_code = 503 if document["status"] == "fail" else 200
         response.mimetype = "application/health+json"
@@ -56,7 +56,7 @@ def blueprint(
             return plain(503, "The store cannot be read.")
         pending = sum(state.changed != state.published for state in facts.topics.values() if state.phase != "lost")
         registry = CollectorRegistry()
-        registry.register(StoreMetrics(facts, revision=shelf.revision, representations=len(shelf.paths), pending=pending))
+        registry.register(StoreMetrics(facts, revision=shelf.edition.revision, representations=len(shelf), pending=pending))
         return _unstored(Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST))
 
     @machines.get("/api/topics.json")

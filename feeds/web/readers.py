@@ -50,7 +50,7 @@ def _selected(shelf: Shelf, combinations: Combinations, topics: Topics, written:
         return plain(410 if error.retired else 404, str(error))
     if str(selection) != written:
         return topics.moved(f"/feeds/{selection}.{suffix}")
-    return _combined(combinations, selection, suffix) if shelf.paths and selection.is_combination else not_yet()
+    return _combined(combinations, selection, suffix) if len(shelf) and selection.is_combination else not_yet()
 
 
 def _combined(combinations: Combinations, selection: Selection, suffix: str) -> Response:

@@ -32,12 +32,14 @@ class ShelfFirst:
         """Answer one request."""
         method = environ["REQUEST_METHOD"]
         if method in SAFE_METHODS:
-            path, query = environ["PATH_INFO"], environ.get("QUERY_STRING")
-            representation = self._shelf.find(path, query) if query else self._shelf.paths.get(path)
+            path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+            representation = None if query else self._shelf.paths.get(path)
+            if representation is None:
+                representation = self._shelf.find(path, query)
             if representation is not None:
                 status, headers, body = answer(representation, method, environ)
                 start_response(status, headers.copy())
-                return (body,) if body else ()
+                return (bytes(body),) if body else ()
         return self._application(environ, start_response)
 
 
@@ -65,6 +67,6 @@ class _AsAnswered(Response):
 def as_answered(answered: Answer) -> Response:
     """An answer as a response of Flask's, byte for byte."""
     status, headers, body = answered
-    response = _AsAnswered(body, status=status)
+    response = _AsAnswered(bytes(body), status=status)
     response.headers = Headers(headers)
     return response

@@ -1,0 +1,128 @@
+"""``topicfeeds serve`` and its parts, ``clock`` and ``web``, and ``topicfeeds demo``, which serves a blog that it brings along."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import tempfile
+import threading
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from feeds import lifeline, logs
+from feeds.commands import configured, unusable, work
+from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load
+from feeds.supervisor import DRAIN, Child, Supervisor, own_command, run
+from feeds.terminal import taken_from_make
+
+
+@click.command()
+@configured
+def serve(settings: Settings) -> None:
+    """Refresh on schedule and serve the feeds.
+
+    A small supervisor with two children: one refreshes at low priority, the other serves. A child that crashes is restarted; a
+    signal ends all of them. The feeds answer at once, with what was published last.
+    """
+    logs.configure()
+    _supervise(settings)
+
+
+@click.command()
+@configured
+def clock(settings: Settings) -> None:
+    """Refresh on schedule, without serving (serve starts this by itself)."""
+    logs.configure()
+    lifeline.hold()
+    with suppress(OSError):
+        os.nice(10)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    signal.signal(DRAIN, signal.SIG_IGN)
+    work().run_clock(settings, stop)
+
+
+@click.command()
+@configured
+def web(settings: Settings) -> None:
+    """Serve what is published, without refreshing (serve starts this by itself)."""
+    logs.configure()
+    lifeline.hold()
+    signal.signal(DRAIN, signal.SIG_IGN)  # the workers, which inherit this, set their own
+    import_module("feeds.server").run(settings.serve)
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, help="Port of the feeds, on 127.0.0.1.")
+@click.option("--once", is_flag=True, help="Refresh and print the table, then end instead of serving.")
+def demo(*, port: int, once: bool) -> None:
+    """Try everything on a bundled sample blog.
+
+    Serves the sample blog on a loopback port, refreshes it, prints the topics with their feeds, and keeps serving until Ctrl-C.
+    Nothing is kept, and nothing leaves this machine.
+    """
+    logs.configure(level=logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    with taken_from_make(), suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="topicfeeds-demo-") as folder:
+        _demo(port, Path(folder), once=once)
+
+
+def _demo(port: int, folder: Path, *, once: bool) -> None:
+    from feeds.sample import SampleBlog
+
+    if not once and not _is_free("127.0.0.1", port):
+        unusable(OSError(f"port {port} is taken; choose another with --port"))
+    blog = SampleBlog(bundled() / "sample-blog")
+    blog.start()
+    os.environ.update(_demo_environment(blog.origin, port, folder))
+    settings = load()
+    click.echo(f"The sample blog is at {blog.origin}/", err=True)
+    run(own_command("refresh"))  # in a process of its own, which Ctrl-C ends at once whatever it is at
+    work().print_topics(settings)
+    if not once:
+        click.echo(f"\nServing at http://127.0.0.1:{port}/  (Ctrl-C ends it)")
+        _supervise(settings)
+
+
+def _demo_environment(origin: str, port: int, folder: Path) -> dict[str, str]:
+    """The default publication, pointed at the sample blog."""
+    import json
+
+    source = {"id": "blog", "kind": "feed", "url": f"{origin}/index.xml", "every": "30s", "enrich": True}
+    return {
+        CONFIG_VARIABLE: str(bundled() / "topicfeeds.toml"),
+        "TOPICFEEDS_SITE__TITLE": "HarrisonSec (sample)",
+        "TOPICFEEDS_SITE__AUTHOR": "Robin Vale",
+        "TOPICFEEDS_SITE__HOME": f"{origin}/",
+        "TOPICFEEDS_SITE__PUBLIC_URL": f"http://127.0.0.1:{port}/",
+        "TOPICFEEDS_SOURCES": json.dumps([source]),
+        "TOPICFEEDS_FETCH__PACE": "0s",
+        "TOPICFEEDS_SERVE__PORT": str(port),
+        "TOPICFEEDS_DATA": str(folder),
+    }
+
+
+def _supervise(settings: Settings) -> None:
+    """Check what can be checked before anything starts, then run the processes."""
+    serve = settings.serve
+    if not _is_free(serve.host, serve.port):
+        unusable(OSError(f"{serve.host}:{serve.port} is taken; choose another with serve.port or TOPICFEEDS_SERVE__PORT"))
+    work().prepare(settings)
+    Supervisor([Child("clock", own_command("clock")), Child("web", own_command("web"))]).run()
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,137 @@
+"""What web processes share: one takes over what is new, all serve it, over restarts and without the database."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from feeds.representation import answer, opaque_tag
+from feeds.shelf import Shelf
+from feeds.store import Publication, open_store
+from feeds.store.migrate import open_migrated
+from tests.fakes import NOW
+
+
+def a_publication(path="/feeds/a.atom", body=b"<feed/>", **codings):
+
+    return Publication(
+        path, "a", opaque_tag(body), "application/xml", NOW, [("Cache-Control", "max-age=300")], {"identity": body, **codings}
+    )
+
+
+def put(store, *publications):
+    with store.writing() as transaction:
+        for publication in publications:
+            transaction.publish(publication)
+
+
+def body(shelf, path="/feeds/a.atom", query=""):
+    found = shelf.find(path, query)
+    return found and bytes(answer(found, "GET", {}).body)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "var"
+
+
+def test_what_one_process_has_taken_over_another_only_reads(store, folder):
+    put(store, a_publication(body=b"one"), a_publication("/b", b"two", gzip=b"zipped"))
+    first, second = Shelf(store, folder), Shelf(store, folder)
+    assert first.load()
+    size = (folder / "shelf").stat().st_blocks
+    assert second.load()
+    assert (body(first), body(second), body(second, "/b")) == (b"one", b"one", b"two")
+    assert (folder / "shelf").stat().st_blocks == size
+    assert len(second) == 2
+    assert not second.load()
+
+
+def test_news_replace_and_what_is_gone_is_gone(store, folder):
+    put(store, a_publication(body=b"one"), a_publication("/b", b"two"))
+    first, second = Shelf(store, folder), Shelf(store, folder)
+    first.load(), second.load()
+    assert body(second) == b"one"
+    put(store, a_publication(body=b"three"))
+    with store.engine.begin() as connection:
+        connection.execute(sa.text("delete from publications where path = '/b'"))
+    second.load(), first.load()
+    assert [(body(shelf), body(shelf, "/b")) for shelf in (first, second)] == [(b"three", None)] * 2
+
+
+def test_a_restart_without_the_database_serves_what_there_was(database, folder):
+    store = open_migrated(database)
+    put(store, a_publication(body=b"one"))
+    Shelf(store, folder).load()
+    store.close()
+    shelf = Shelf(open_store("sqlite:///" + str(folder / "lost.db")), folder)
+    shelf.load()
+    assert body(shelf) == b"one"
+    assert shelf.error
+
+
+def test_another_store_in_the_place_of_the_first(tmp_path, folder):
+    stores = [open_migrated(f"sqlite:///{tmp_path / name}.db") for name in ("one", "two")]
+    put(stores[0], a_publication(body=b"one"), a_publication("/only-in-one", b"x"))
+    put(stores[1], a_publication(body=b"uno"), a_publication("/more", b"y"), a_publication("/still-more", b"z"))
+    Shelf(stores[0], folder).load()
+    shelf = Shelf(stores[1], folder)
+    shelf.load()
+    assert (body(shelf), body(shelf, "/only-in-one"), body(shelf, "/more")) == (b"uno", None, b"y")
+    for store in stores:
+        store.close()
+
+
+def test_a_damaged_file_is_written_anew(store, folder):
+    put(store, a_publication(body=b"one " * 1000))
+    Shelf(store, folder).load()
+    file = folder / "shelf"
+    content = file.read_bytes()
+    with file.open("r+b") as damaged:
+        damaged.seek(content.index(b"one one"))
+        damaged.write(b"ONE")
+    shelf = Shelf(store, folder)
+    shelf.load()
+    assert body(shelf) is None
+    shelf.load()
+    assert body(shelf) == b"one " * 1000
+
+
+def test_a_file_that_has_grown_too_large_is_replaced(store, folder, monkeypatch):
+    monkeypatch.setattr("feeds.shelf._WASTE", 10_000)
+    writer, reader = Shelf(store, folder), Shelf(store, folder)
+    put(store, a_publication("/b", b"stays"))
+    for n in range(30):
+        put(store, a_publication(body=b"%d" % n * 2000))
+        writer.load(), reader.load()
+        assert [(body(shelf), body(shelf, "/b")) for shelf in (writer, reader)] == [(b"%d" % n * 2000, b"stays")] * 2
+    assert (folder / "shelf").stat().st_blocks * 512 < 40_000, "of some 120,000 bytes that were written"
+    late = Shelf(store, folder)
+    late.load()
+    assert (body(late), body(late, "/b"), len(late)) == (b"29" * 2000, b"stays", 2)
+
+
+def test_a_representation_with_a_query_of_its_own(store, folder):
+    put(store, a_publication(body=b"full"), a_publication("/feeds/a.atom?content=summary", b"short"))
+    shelf = Shelf(store, folder)
+    shelf.load()
+    assert body(shelf, query="utm_source=x&content=summary") == b"short"
+    assert body(shelf, query="content=full") == b"full"
+    assert body(shelf) == b"full"
+
+
+def test_while_another_writes_there_is_nothing_to_wait_for(store, folder):
+    put(store, a_publication())
+    shelf = Shelf(store, folder)
+    with Shelf(store, folder)._segment.writing():
+        assert not shelf.load()
+    assert shelf.load()
+
+
+def test_a_folder_that_cannot_be_written_to(store, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    put(store, a_publication())
+    shelf = Shelf(store, blocked / "below")
+    shelf.load()
+    assert body(shelf) == b"<feed/>"
