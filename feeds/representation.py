@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 Headers = list[tuple[str, str]]
+Bodies = Mapping[str, bytes | memoryview]
+"""Content coding -> bytes."""
 
 _REMEMBERED = 1024
 _UNSHOWN = {"application/atom+xml", "application/rss+xml", "text/x-opml"}
@@ -59,21 +61,47 @@ class Variant:
     not_modified: Answer
 
 
+class Variants(dict[str, Variant]):
+    """Content coding -> its variant, made when it is first asked for, as readers use few of them.
+
+    ``bodies`` are what it is made of, and are there from the beginning.
+    """
+
+    def __init__(self, bodies: Bodies, tag: str, media_type: str, headers: Headers) -> None:
+        super().__init__()
+        self.bodies = bodies
+        self._make = partial(_variant, tag=tag, media_type=media_type, headers=headers)
+
+    def __missing__(self, coding: str) -> Variant:
+        made = self[coding] = self._make(coding, self.bodies[coding])
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Representation:
     """A resource as it is served. ``tag`` is the opaque tag that its codings share.
 
-    ``variants`` are by coding, the smallest first; ``choices`` remembers which of them an Accept-Encoding field gets, and is
-    shared by all representations that have the same ones. ``document`` is the same resource for a person who opens it in a browser,
-    where that needs another media type.
+    ``choices`` remembers which of the variants an Accept-Encoding field gets, and is shared by all representations that have the
+    same ones. ``shown_as`` is the media type for a person who opens it in a browser, where that needs another.
     """
 
     path: str
     tag: str
     last_modified: datetime
-    variants: Mapping[str, Variant]
+    variants: Variants
     choices: Choices
-    document: Representation | None = None
+    headers: Headers
+    shown_as: str = ""
+
+    @property
+    def document(self) -> Representation | None:
+        """The same resource for a person who opens it in a browser, where it differs; made each time, as it is seldom asked for."""
+        if not self.shown_as:
+            return None
+        tag = f"{self.tag}-document"
+        return _represent(
+            self.path, self.variants.bodies, tag, media_type=self.shown_as, modified=self.last_modified, headers=self.headers
+        )
 
 
 def opaque_tag(body: bytes | memoryview) -> str:
@@ -81,32 +109,26 @@ def opaque_tag(body: bytes | memoryview) -> str:
     return hashlib.sha256(body).hexdigest()[:32]
 
 
-def build(
-    path: str, codings: Mapping[str, bytes | memoryview], *, media_type: str, last_modified: datetime, headers: Headers
-) -> Representation:
+def build(path: str, codings: Bodies, *, media_type: str, last_modified: datetime, headers: Headers) -> Representation:
     """Decide everything about a representation that does not depend on the request.
 
     ``codings`` has at least ``identity``; ``headers`` are those that a 200 and a 304 share (Cache-Control, Link …).
     """
     tag = opaque_tag(codings["identity"])
     essence, _, parameters = media_type.partition(";")
-    if essence not in _UNSHOWN:
-        shared = [("Vary", "Accept-Encoding"), *headers]
-        return _build(path, codings, tag, media_type=media_type, modified=last_modified, headers=shared)
-    shared = [("Vary", "Accept-Encoding, Sec-Fetch-Dest"), *headers]
-    shown = f"application/xml;{parameters}"
-    document = _build(path, codings, f"{tag}-document", media_type=shown, modified=last_modified, headers=shared)
-    representation = _build(path, codings, tag, media_type=media_type, modified=last_modified, headers=shared)
-    return replace(representation, document=document)
+    shown_as = f"application/xml;{parameters}" if essence in _UNSHOWN else ""
+    vary = ("Vary", "Accept-Encoding, Sec-Fetch-Dest" if shown_as else "Accept-Encoding")
+    shared = [vary, *headers]
+    return _represent(path, codings, tag, media_type=media_type, modified=last_modified, headers=shared, shown_as=shown_as)
 
 
-def _build(
-    path: str, codings: Mapping[str, bytes | memoryview], tag: str, *, media_type: str, modified: datetime, headers: Headers
+def _represent(
+    path: str, bodies: Bodies, tag: str, *, media_type: str, modified: datetime, headers: Headers, shown_as: str = ""
 ) -> Representation:
     shared = [("Last-Modified", http_date(modified)), *headers]
-    smallest_first = sorted(codings, key=lambda coding: (len(codings[coding]), coding))
-    variants = {coding: _variant(coding, codings[coding], tag, media_type=media_type, headers=shared) for coding in smallest_first}
-    return Representation(path, tag, modified, variants, _choices_among(tuple(smallest_first)))
+    smallest_first = tuple(sorted(bodies, key=lambda coding: (len(bodies[coding]), coding)))
+    variants = Variants(bodies, tag, media_type, shared)
+    return Representation(path, tag, modified, variants, _choices_among(smallest_first), headers, shown_as)
 
 
 @lru_cache(maxsize=64)
@@ -114,7 +136,7 @@ def _choices_among(available: tuple[str, ...]) -> Choices:
     return Choices(available)
 
 
-def _variant(coding: str, body: bytes | memoryview, tag: str, *, media_type: str, headers: Headers) -> Variant:
+def _variant(coding: str, body: bytes | memoryview, *, tag: str, media_type: str, headers: Headers) -> Variant:
     etag = f'"{tag}"' if coding == "identity" else f'"{tag}-{coding}"'
     shared = [("ETag", etag), *headers]
     described = [("Content-Type", media_type), ("Content-Length", str(len(body))), ("X-Content-Type-Options", "nosniff")]
@@ -126,9 +148,8 @@ def _variant(coding: str, body: bytes | memoryview, tag: str, *, media_type: str
 
 def answer(representation: Representation, method: str, request: Mapping[str, str]) -> Answer:
     """Answer GET or HEAD. ``request`` holds header fields under their WSGI names (``HTTP_IF_NONE_MATCH`` …)."""
-    document = representation.document
-    if document is not None and request.get("HTTP_SEC_FETCH_DEST") == "document":
-        representation = document
+    if request.get("HTTP_SEC_FETCH_DEST") == "document":
+        representation = representation.document or representation
     variant = representation.variants[representation.choices[request.get("HTTP_ACCEPT_ENCODING")]]
     condition = request.get("HTTP_IF_NONE_MATCH")
     if condition is None:  # only then does If-Modified-Since count (RFC 9110 §13.2.2)

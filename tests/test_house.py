@@ -84,3 +84,13 @@ def test_every_setting_is_documented(key: str) -> None:
     name = re.escape(key.rpartition(".")[2])
     code = "\n".join(part for page in pages for part in CODE.findall(page.read_text(encoding="utf-8")))
     assert re.search(rf"(?<![\w-]){name}(?![\w-])", code), f"{key} is in neither README.md nor docs/"
+
+
+def test_the_list_of_decisions_names_each_once_in_order() -> None:
+    folder = ROOT / "docs" / "decisions"
+    files = sorted(path.name for path in folder.glob("0*.md"))
+    listed = re.findall(r"^(\d+)\. \[.*\]\((.*)\)$", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [(f"{int(number):04}", name) for number, name in listed] == [(name[:4], name) for name in files]
+    assert len({name[:4] for name in files}) == len(files)
+    for name in files:
+        assert (folder / name).read_text(encoding="utf-8").startswith(f"# {int(name[:4])}. ")

@@ -69,4 +69,4 @@ class Archives:
 
 
 def _size(representation: Representation) -> int:
-    return sum(len(variant.ok.body) for variant in representation.variants.values())
+    return sum(map(len, representation.variants.bodies.values()))
