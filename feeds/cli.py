@@ -70,9 +70,7 @@ def check(settings: Settings) -> None:
 
     Every mistake is printed with its key path, one per line, and the exit code is 2.
     """
-    if lost := work().lost_topics(settings):
-        click.echo("\n".join(f"{locate()}: {advice}" for advice in lost), err=True)
-        sys.exit(UNUSABLE)
+    work().check(settings)
     sources, topics = len(settings.sources), len(settings.topics)
     click.echo(f"{locate()}: sound; {sources} {_plural('source', sources)}, {topics} {_plural('topic', topics)}")
 

@@ -76,11 +76,6 @@ def standings(topics: Iterable[Topic], site: Site, *, now: datetime) -> dict[str
     return found
 
 
-def addresses(topics: Iterable[Topic], site: Site, *, now: datetime) -> Addresses:
-    """The addresses that a configuration alone gives, without what the store remembers of former ones."""
-    return Addresses(standings(topics, site, now=now))
-
-
 def phase(topic: Topic, site: Site, *, now: datetime) -> Phase:
     """How far a topic's life has come."""
     if topic.retired is None or now < closes(topic, site):
@@ -168,7 +163,7 @@ def renames(configured: Mapping[str, Standing], remembered: Mapping[str, Remembe
 def advice(slug: str, title: str, *, today: date) -> str:
     """What the owner is told of a lost topic, with the TOML to paste."""
     return (
-        f"topics: '{slug}' was published and is in the configuration no more; its feeds stay as they were until you say where "
+        f"'{slug}' was published and is in the configuration no more; its feeds stay as they were until you say where "
         f"its subscribers are to go. If another topic took it over, add to that one:\n"
         f'    aliases = ["{slug}"]\n'
         f'If it ends, paste (and add `, to = "…"`: a topic\'s slug or a URL):\n'

@@ -60,7 +60,7 @@ class Proposal:
 
 
 @dataclass(slots=True)
-class _Label:
+class Label:
     """What may become a topic: its spellings, and the posts that brought it."""
 
     spellings: Counter[str]
@@ -72,10 +72,10 @@ class _Label:
 def propose_topics(drafts: Sequence[Draft], *, language: str = "en") -> tuple[Proposal, ...]:
     """Up to eight topics, those of most posts first; each gathers two posts at least and not nearly all of them."""
     posts = [_post(number, draft) for number, draft in enumerate(drafts)]
-    labels = _tag_labels(posts) or _phrase_labels(posts)
+    labels = tag_labels(posts) or phrase_labels(posts)
     weighed: list[tuple[float, str, Topic, tuple[int, ...]]] = []
     for label in labels:
-        topic = _topic(label)
+        topic = topic_of(label)
         gathered = _gathered(posts, topic, language)
         if _LEAST_POSTS <= len(gathered) <= max(_NEARLY_ALL * len(posts), _LEAST_POSTS):
             rank = len(gathered) if label.is_tag else label.weight
@@ -93,14 +93,15 @@ def _chosen(weighed: Iterable[tuple[float, str, Topic, tuple[int, ...]]], posts:
         number = len(seen) + 1
         slug = slug_of(topic.title)
         remark = "" if slug else "choose a slug in Latin letters before anyone subscribes: it is part of the feeds' addresses"
-        slug = _free(slug or f"topic-{number}", taken)
+        slug = free_slug(slug or f"topic-{number}", taken)
         seen.append(set(gathered))
         yield Proposal(topic.model_copy(update={"slug": slug}), tuple(posts[n].title for n in gathered), remark)
         if number == MOST_TOPICS:
             return
 
 
-def _free(slug: str, taken: set[str]) -> str:
+def free_slug(slug: str, taken: set[str]) -> str:
+    """The slug, or one with a number behind it that is not taken; it is, afterwards."""
     candidate, counter = slug, 2
     while candidate in taken:
         candidate, counter = f"{slug[:60]}-{counter}", counter + 1
@@ -113,7 +114,7 @@ def _gathered(posts: Sequence[Post], topic: Topic, language: str) -> tuple[int, 
     return tuple(number for number, post in enumerate(posts) if classifier.classify(post))
 
 
-def _topic(label: _Label) -> Topic:
+def topic_of(label: Label) -> Topic:
     """Tags decide where there are tags; a title that names the subject counts as well, unless the name says too little."""
     spelling = min(label.spellings, key=lambda name: (-label.spellings[name], name))
     title = spelling if label.is_tag and spelling != spelling.lower() else spelling[:1].upper() + spelling[1:]
@@ -123,27 +124,27 @@ def _topic(label: _Label) -> Topic:
     return Topic(slug="topic", title=title, tags=tags, title_terms=terms, terms=() if label.is_tag else terms)
 
 
-def _tag_labels(posts: Sequence[Post]) -> list[_Label]:
+def tag_labels(posts: Sequence[Post]) -> list[Label]:
     """The authors' tags, case and plural folded; those that name no subject are left out."""
-    labels: dict[str, _Label] = {}
+    labels: dict[str, Label] = {}
     for number, post in enumerate(posts):
         for tag in post.tags:
             name = one_line(tag).lstrip("#").strip()
             folded = " ".join(_fold(word) for word in name.casefold().split())
             if folded and name.casefold() not in _NO_TOPICS and len(name) <= 60:
-                label = labels.setdefault(folded, _Label(Counter(), set(), is_tag=True))
+                label = labels.setdefault(folded, Label(Counter(), set(), is_tag=True))
                 label.spellings[name] += 1
                 label.posts.add(number)
     return [labels[key] for key in sorted(labels)]
 
 
-def _phrase_labels(posts: Sequence[Post]) -> list[_Label]:
+def phrase_labels(posts: Sequence[Post]) -> list[Label]:
     """Phrases of one or two words that several titles or summaries share; a word inside a phrase of the same posts is left out."""
-    labels: dict[tuple[str, ...], _Label] = {}
+    labels: dict[tuple[str, ...], Label] = {}
     for number, post in enumerate(posts):
         for weight, text in ((3.0, post.title), (0.5, excerpt(plain(post.summary or post.content), _BEGINNING))):
             for phrase, spelling in _phrases(text):
-                label = labels.setdefault(phrase, _Label(Counter(), set(), is_tag=False))
+                label = labels.setdefault(phrase, Label(Counter(), set(), is_tag=False))
                 label.spellings[spelling] += 1
                 label.weight += 0.0 if number in label.posts else weight * len(phrase)
                 label.posts.add(number)

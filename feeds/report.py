@@ -1,20 +1,35 @@
-"""Tells a person at a terminal what is known: of sources, of one source tried out, of the history of an id."""
+"""Tells a person at a terminal what is known: of sources, topics, topics that suggest themselves, the history of an id."""
 
 from __future__ import annotations
 
+import json
 import sys
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from feeds import lifecycle
+from feeds.addresses import feed_urls
 from feeds.gather import Gathered
 from feeds.intake import wanted
 from feeds.look import keys_of
-from feeds.model import Draft, Source
+from feeds.model import ALL, Draft, Source
+from feeds.publish import every_topic
 from feeds.settings import Settings
-from feeds.store import SourceState, Store
+from feeds.starter import topic_table
+from feeds.store import SourceState, Store, TopicCount
+from feeds.store.selections import count_unclaimed, newest_with_topics
+from feeds.suggest import Known, Suggestion, suggest
+from feeds.text import one_line
+
+_NEWEST = 5000
+"""So many posts are looked at for suggestions."""
+
+_SHOWN = 20
 
 
 def sources(settings: Settings, store: Store) -> None:
@@ -31,6 +46,57 @@ def sources(settings: Settings, store: Store) -> None:
         click.echo(f"\n{name}: {len(items)} set aside")
         for item in items:
             click.echo(f"  {item.key}  {item.title}\n      {item.reason}")
+
+
+def topics(settings: Settings, store: Store) -> None:
+    """A table of the topics: posts, when the newest was published, feeds; then the share of posts that are in none."""
+    counts, states = store.counts(), store.topics()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("topic", no_wrap=True)
+    table.add_column("posts", justify="right")
+    table.add_column("newest", no_wrap=True)
+    table.add_column("feeds", overflow="fold")
+    for topic in every_topic(settings):
+        count, phase = counts.get(topic.slug, TopicCount()), states[topic.slug].phase if topic.slug in states else "open"
+        urls = "" if phase == "gone" else "\n".join(feed_urls(settings.site, topic.slug).values())
+        name = topic.title if phase == "open" else f"{topic.title} ({phase})"
+        table.add_row(name, str(count.posts), f"{count.newest:%Y-%m-%d}" if count.newest else "", urls)
+    _console().print(table)
+    if total := counts[ALL].posts:
+        free = count_unclaimed(store)
+        click.echo(f"{free} of {total} posts ({100 * free / total:.0f} %) are in no topic")
+
+
+def suggestions(settings: Settings, store: Store, *, as_json: bool) -> None:
+    """Topics that unclaimed posts and tags call for, each as a table to paste with the posts that it would gather."""
+    posts = newest_with_topics(store, limit=_NEWEST)
+    slugs = {ALL, *store.standings(), *lifecycle.standings(settings.topics, settings.site, now=datetime.now(UTC))}
+    known = Known(posts, settings.topics, slugs, settings.site.slugs, settings.site.language)
+    found = suggest(known) if posts else ()
+    if as_json:
+        click.echo(json.dumps([_suggestion_json(suggestion) for suggestion in found], ensure_ascii=False, indent=2))
+        return
+    free = sum(not within for _, within in posts)
+    click.echo(f"# {free} of the newest {len(posts)} posts are in no topic; {len(found)} topics suggest themselves.")
+    for suggestion in found:
+        click.echo("\n" + "\n".join(_suggestion_lines(suggestion)))
+
+
+def _suggestion_lines(suggestion: Suggestion) -> Iterator[str]:
+    """A table to paste, the posts as comments before it."""
+    posts = sorted(suggestion.posts, key=lambda post: post.id not in suggestion.unclaimed)
+    yield f"# {len(posts)} posts, {len(suggestion.unclaimed)} of which (marked *) are in no topic now:"
+    for post in posts[:_SHOWN]:
+        yield f"#  {'*' if post.id in suggestion.unclaimed else ' '} {one_line(post.title)}  {one_line(post.url)}"
+    if len(posts) > _SHOWN:
+        yield f"#    and {len(posts) - _SHOWN} more (--json lists all)"
+    yield from topic_table(suggestion.topic, remark=suggestion.remark)
+
+
+def _suggestion_json(suggestion: Suggestion) -> dict[str, Any]:
+    listed = [{"id": p.id, "title": p.title, "url": p.url, "unclaimed": p.id in suggestion.unclaimed} for p in suggestion.posts]
+    text = "\n".join(topic_table(suggestion.topic, remark=suggestion.remark))
+    return {"slug": suggestion.topic.slug, "title": suggestion.topic.title, "toml": text, "posts": listed}
 
 
 def tried(source: Source, gathered: Gathered) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from feeds.findings import Finding
-from feeds.model import Draft
+from feeds.model import Draft, Topic
 from feeds.propose import Proposal
 from feeds.sources.discover import Home
 from feeds.text import excerpt, one_line
@@ -106,8 +106,13 @@ def _topic(proposal: Proposal) -> Iterator[str]:
     yield from (f"#   {_remark(excerpt(title, 100))}" for title in titles[:_SHOWN_POSTS])
     if len(titles) > _SHOWN_POSTS:
         yield f"#   and {len(titles) - _SHOWN_POSTS} more"
+    yield from topic_table(topic, remark=proposal.remark)
+
+
+def topic_table(topic: Topic, *, remark: str = "") -> Iterator[str]:
+    """A topic as it stands in a configuration, line by line."""
     yield "[[topics]]"
-    yield f"slug = {_string(topic.slug)}" + (f"   # {proposal.remark}" if proposal.remark else "")
+    yield f"slug = {_string(topic.slug)}" + (f"   # {remark}" if remark else "")
     yield f"title = {_string(topic.title)}"
     for name, words in (("tags", topic.tags), ("title_terms", topic.title_terms), ("terms", topic.terms)):
         if words:

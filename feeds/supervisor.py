@@ -35,10 +35,11 @@ _POLL = 0.1
 
 @dataclass
 class Child:
-    """A process to keep alive: its name in logs and its command line."""
+    """A process to keep alive: its name in logs, its command line, whether SIGHUP makes it read its configuration anew."""
 
     name: str
     command: Sequence[str]
+    rereads: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = _FIRST_PAUSE
@@ -62,21 +63,43 @@ class Child:
         if now >= self.due:
             self.start()
 
+    def end(self) -> None:
+        """End it, by force if it takes too long."""
+        if self.process is not None:
+            _signal_group(self.process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(GRACE)
+            _signal_group(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+@dataclass(frozen=True)
+class Reload:
+    """What SIGHUP does: ``check`` says by its exit code whether the configuration is sound, ``apply`` takes it into service."""
+
+    check: Sequence[str]
+    apply: Sequence[str]
+
 
 class Supervisor:
-    """Runs children until a signal or ``stop``."""
+    """Runs children until a signal or ``stop``. Without ``reload``, SIGHUP ends them too."""
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    def __init__(self, children: Sequence[Child], *, reload: Reload | None = None) -> None:
         self._children = children
+        self._reload = reload
         self._stop = threading.Event()
+        self._hung_up = threading.Event()
 
     def run(self) -> None:
         """Start the children and look after them; returns once every one of them is gone."""
         previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             while not self._stop.wait(_POLL):
-                for child in self._children:
-                    child.look_after(time.monotonic())
+                self._look_after(self._children)
+                if self._hung_up.is_set() and self._reload is not None:
+                    self._hung_up.clear()
+                    self._take_over(self._reload)
         finally:
             self._end_all()
             for number, handler in previous.items():
@@ -86,8 +109,44 @@ class Supervisor:
         """End ``run`` soon."""
         self._stop.set()
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop()
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and self._reload is not None:
+            self._hung_up.set()
+        else:
+            self.stop()
+
+    def _look_after(self, children: Sequence[Child]) -> None:
+        for child in children:
+            child.look_after(time.monotonic())
+
+    def _take_over(self, reload: Reload) -> None:
+        """Go on by the configuration as it is now, if that is sound; else as before.
+
+        What works by the old one is ended before the new one is taken into service, so that nothing of the old comes after it.
+        """
+        log.info("reload.started")
+        if not self._succeeds(reload.check, meanwhile=self._children):
+            log.error("reload.refused", detail="the service goes on by the configuration that it has")
+            return
+        serving = [child for child in self._children if child.rereads]
+        for child in self._children:
+            if not child.rereads:
+                child.end()
+        self._succeeds(reload.apply, meanwhile=serving)
+        for child in serving:
+            if child.process is not None:
+                with suppress(ProcessLookupError):
+                    child.process.send_signal(signal.SIGHUP)
+        log.info("reload.done")
+
+    def _succeeds(self, command: Sequence[str], *, meanwhile: Sequence[Child]) -> bool:
+        """Run a command to its end, unless this process is to end before."""
+        process = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own command line
+        while process.poll() is None and not self._stop.wait(_POLL):
+            self._look_after(meanwhile)
+        if process.poll() is None:
+            _signal_group(process.pid, signal.SIGKILL)
+        return process.wait() == 0
 
     def _end_all(self) -> None:
         running = [child.process for child in self._children if child.process is not None]

@@ -14,21 +14,19 @@ from pathlib import Path
 import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from feeds import lifecycle, report
-from feeds.addresses import feed_urls
 from feeds.clock import Clock
 from feeds.confine import Confined
 from feeds.courtesy import Courtesy
-from feeds.errors import StoreError
+from feeds.errors import Problem, SettingsError, StoreError
 from feeds.fetch import Fetcher
 from feeds.init_command import address_of, init
 from feeds.outcome import Outcome
 from feeds.pipeline import Pipeline
 from feeds.publish import every_topic, publish_by_force, publish_pending
-from feeds.settings import Fetching, Settings
+from feeds.settings import Fetching, Settings, locate
 from feeds.sorting import Sorting
 from feeds.store import Store, open_store
 from feeds.store.migrate import open_migrated
@@ -45,8 +43,9 @@ def now() -> datetime:
 
 
 def assemble(settings: Settings) -> tuple[Pipeline, Fetcher]:
-    """A pipeline over the configured store, ready to refresh. Raises StoreError."""
+    """A pipeline over the configured store, ready to refresh. Raises SettingsError or StoreError."""
     store = open_migrated(settings.database_url)
+    _refuse_lost_topics(settings, store)
     fetcher = Fetcher(settings.fetch, cache=settings.data / "http-cache.sqlite", own=[source.url for source in settings.sources])
     courtesy = Courtesy(fetcher, store, settings.fetch, now=lambda: datetime.now(UTC))
     pipeline = Pipeline(settings, store, courtesy, Confined(), now=now)
@@ -77,24 +76,35 @@ def publish(settings: Settings, force: str) -> bool:
 
 
 def apply(settings: Settings) -> int:
-    """Take a configuration into service over the stored posts; how many documents that replaced. Raises StoreError."""
+    """Take a configuration into service over the stored posts; how many documents that replaced. Raises as ``assemble``."""
     store = open_migrated(settings.database_url)
+    _refuse_lost_topics(settings, store)
     sorting = Sorting(settings, store)
     sorting.align(now())
     sorting.release(now())
     return publish_pending(settings, store, now())
 
 
-def lost_topics(settings: Settings) -> list[str]:
-    """What to do about each topic that was published and is in the configuration no more; nothing where no store can be read."""
+def check(settings: Settings) -> None:
+    """Compare a configuration that is sound in itself with what was published. Raises SettingsError."""
+    store = open_store(settings.database_url)
     try:
-        states = {slug: state for slug, state in open_store(settings.database_url).topics().items() if slug}
+        _refuse_lost_topics(settings, store)
     except SQLAlchemyError:
-        return []
+        pass  # there is none yet, or whoever needs it says what is wrong with it
+    finally:
+        store.close()
+
+
+def _refuse_lost_topics(settings: Settings, store: Store) -> None:
+    """Raise SettingsError, with what to do, for each topic that was published and is in the configuration no more."""
+    states = {slug: state for slug, state in store.topics().items() if slug}
     configured = lifecycle.standings(settings.topics, settings.site, now=now())
     standings = lifecycle.settled(configured, {slug: state.remembered for slug, state in states.items()})
     lost = [slug for slug, standing in standings.items() if standing.phase == "lost"]
-    return [lifecycle.advice(slug, states[slug].title, today=now().date()) for slug in lost]
+    if lost:
+        advice = (lifecycle.advice(slug, states[slug].title, today=now().date()) for slug in lost)
+        raise SettingsError(str(locate()), tuple(Problem("topics", text) for text in advice))
 
 
 def run_clock(settings: Settings, stop: threading.Event) -> None:
@@ -135,17 +145,13 @@ def _refresh(pipeline: Pipeline, names: Sequence[str], progress: Progress) -> li
 
 
 def print_topics(settings: Settings) -> None:
-    """A table of the topics with their post counts and feed URLs, on standard output."""
-    store = open_migrated(settings.database_url)
-    counts = store.counts()
-    table = Table(box=None, pad_edge=False)
-    table.add_column("topic", no_wrap=True)
-    table.add_column("posts", justify="right")
-    table.add_column("feeds", overflow="fold")
-    for topic in every_topic(settings):
-        posts = counts[topic.slug].posts if topic.slug in counts else 0
-        table.add_row(topic.title, str(posts), "\n".join(feed_urls(settings.site, topic.slug).values()))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    """A table of the topics with their posts and feeds, on standard output."""
+    report.topics(settings, open_migrated(settings.database_url))
+
+
+def print_suggestions(settings: Settings, *, as_json: bool) -> None:
+    """The topics that unclaimed posts and tags call for, on standard output."""
+    report.suggestions(settings, open_migrated(settings.database_url), as_json=as_json)
 
 
 def try_source(settings: Settings, source_id: str) -> None:

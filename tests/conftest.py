@@ -322,7 +322,9 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(command: list[str], folder: Path, *, port: int = 0, **variables: str) -> Iterator[Running]:
+def running(
+    command: list[str], folder: Path, *, port: int = 0, stdin: int = subprocess.DEVNULL, **variables: str
+) -> Iterator[Running]:
     """Run a command in a session of its own, and end its whole tree afterwards."""
     mark = uuid.uuid4().hex
     folder.mkdir(parents=True, exist_ok=True)
@@ -332,7 +334,7 @@ def running(command: list[str], folder: Path, *, port: int = 0, **variables: str
             command,
             cwd=folder,
             env=environment(TEST_RUN=mark, **variables),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
             stderr=output,
             start_new_session=True,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from feeds.errors import SettingsError
-from feeds.lifecycle import Addresses, Standing, addresses, phase
+from feeds.lifecycle import Addresses, Standing, phase, standings
 from feeds.settings import load
 from tests.builders import a_site, a_topic, at
 
@@ -29,7 +29,7 @@ def test_a_retired_topic_closes_on_its_day_and_is_gone_after_its_grace(moment, e
 
 def test_addresses_of_a_configuration():
     topics = (a_topic(slug="kernel", aliases=["linux", "os"]), RETIRED)
-    found = addresses(topics, SITE, now=at("2027-06-01"))
+    found = Addresses(standings(topics, SITE, now=at("2027-06-01")))
     assert found.current == {"all", "kernel"}
     assert found.aliases == {"linux": "kernel", "os": "kernel"}
     assert found.gone == {"asm": "kernel"}

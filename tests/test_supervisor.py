@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from tests import fakes
-from tests.conftest import ask, eventually, write_config
+from tests.conftest import COMMAND, TOPICS, ask, eventually, running, write_config
 from tests.fakes import refusal
 
 END = 2.0
@@ -46,7 +46,7 @@ def test_posts_arrive_without_restart(serving, config):
     service.answers("/health", within=5)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_everything_in_time_with_exit_code_0(serving, config, number):
     service = serving("serve", config=config)
     service.answers()
@@ -55,6 +55,69 @@ def test_a_signal_ends_everything_in_time_with_exit_code_0(serving, config, numb
     assert (code, service.tree()) == (0, [])
     assert seconds < END
     assert "Traceback" not in service.output
+
+
+def test_a_terminal_that_is_closed_ends_everything(config, tmp_path, free_port):
+    ours, theirs = os.openpty()
+    variables = {"TOPICFEEDS_CONFIG": str(config), "TOPICFEEDS_SERVE__PORT": str(free_port)}
+    with running([*COMMAND, "serve"], tmp_path, port=free_port, stdin=theirs, **variables) as service:
+        service.answers()
+        assert service.interrupt(signal.SIGHUP)[0] == 0
+    os.close(ours)
+    os.close(theirs)
+
+
+# -- SIGHUP ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_reload_takes_the_new_configuration_into_service_and_goes_on_serving(serving, blog, config, tmp_path):
+    service = serving("serve", config=config)
+    service.answers()
+    eventually(lambda: b"Raft reads" in ask(service.port, "/feeds/distributed-systems.rss")[2], within=20)
+    clock = pids(service, "clock")
+    write_config(tmp_path, blog.url, topics=[{**TOPICS[1], "slug": "distributed", "aliases": ["distributed-systems"]}, TOPICS[0]])
+    service.process.send_signal(signal.SIGHUP)
+    statuses = set()
+    while "reload.done" not in service.output:
+        statuses.add(ask(service.port, "/feeds/all.atom")[0])
+        time.sleep(0.02)
+    assert statuses == {200}
+    status, headers, _ = eventually(lambda: moved(service.port, "/feeds/distributed-systems.rss"), within=5)
+    assert (status, headers["location"]) == (301, "https://feeds.example/feeds/distributed.rss")
+    assert b"Raft reads" in ask(service.port, "/feeds/distributed.rss")[2]
+    eventually(lambda: b"Raft reads" in ask(service.port, "/feeds/all,-go-concurrency.atom")[2], within=15)
+    eventually(lambda: pids(service, "clock") - clock, within=10)
+    assert not clock & pids(service, "clock")
+    assert "Traceback" not in service.output
+
+
+REFUSED = {
+    "did you mean 'threshold'": [{**TOPICS[0], "threshhold": 3}, TOPICS[1]],
+    "'distributed-systems' was published": [TOPICS[0]],
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_a_configuration_that_is_not_sound_is_not_taken(serving, blog, config, tmp_path, words):
+    service = serving("serve", config=config)
+    service.answers()
+    eventually(lambda: b"Raft reads" in ask(service.port, "/feeds/distributed-systems.rss")[2], within=20)
+    before = pids(service, "clock") | pids(service, "web")
+    write_config(tmp_path, blog.url, topics=REFUSED[words])
+    service.process.send_signal(signal.SIGHUP)
+    service.wait_output("reload.refused")
+    assert words in service.output
+    assert pids(service, "clock") | pids(service, "web") == before
+    assert ask(service.port, "/feeds/distributed-systems.rss")[0] == 200
+
+
+def pids(service, name):
+    return {process.pid for process in child(service, name)}
+
+
+def moved(port, path):
+    answer = ask(port, path)
+    return answer if answer[0] == 301 else None
 
 
 def test_a_signal_while_it_starts_ends_it_too(serving, config):

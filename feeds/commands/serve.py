@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from contextlib import suppress
@@ -17,7 +18,7 @@ import click
 from feeds import lifeline, logs
 from feeds.commands import configured, unusable, work
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load
-from feeds.supervisor import DRAIN, Child, Supervisor, own_command, run
+from feeds.supervisor import DRAIN, Child, Reload, Supervisor, own_command, run
 from feeds.terminal import taken_from_make
 
 
@@ -27,7 +28,7 @@ def serve(settings: Settings) -> None:
     """Refresh on schedule and serve the feeds.
 
     A small supervisor with two children: one refreshes at low priority, the other serves. A child that crashes is restarted; a
-    signal ends all of them. The feeds answer at once, with what was published last.
+    signal ends all of them. The feeds answer at once, with what was published last. SIGHUP makes it read its configuration anew.
     """
     logs.configure()
     _supervise(settings)
@@ -114,7 +115,9 @@ def _supervise(settings: Settings) -> None:
     if not _is_free(serve.host, serve.port):
         unusable(OSError(f"{serve.host}:{serve.port} is taken; choose another with serve.port or TOPICFEEDS_SERVE__PORT"))
     work().prepare(settings)
-    Supervisor([Child("clock", own_command("clock")), Child("web", own_command("web"))]).run()
+    children = [Child("clock", own_command("clock")), Child("web", own_command("web"), rereads=True)]
+    at_terminal = sys.stdin is not None and sys.stdin.isatty()  # whose closing is a hang-up as well
+    Supervisor(children, reload=None if at_terminal else Reload(own_command("check"), own_command("apply"))).run()
 
 
 def _is_free(host: str, port: int) -> bool:

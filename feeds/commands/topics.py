@@ -29,8 +29,20 @@ def topics(context: click.Context, config: Path | None) -> None:
 @topics.command(name="list")
 @configured
 def listing(settings: Settings) -> None:
-    """List the topics with their posts and feeds (what ``topicfeeds topics`` alone does)."""
+    """List the topics: posts, newest, feeds, the share of posts in none (what ``topicfeeds topics`` alone does)."""
     work().print_topics(settings)
+
+
+@topics.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with every post.")
+@configured
+def suggest(settings: Settings, *, as_json: bool) -> None:
+    """Suggest topics for posts that are in none, and for authors' tags that no topic has.
+
+    Each is printed as TOML to paste into the configuration, with the posts that it would gather. `topicfeeds preview` then says
+    what subscribers would see.
+    """
+    work().print_suggestions(settings, as_json=as_json)
 
 
 @topics.command()

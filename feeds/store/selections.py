@@ -1,4 +1,4 @@
-"""What the store knows of combined topics: their newest posts, and by what one sees that these may have changed."""
+"""What the store knows across topics: the newest posts of a selection, by what one sees that these changed, posts in no topic."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from feeds.lifecycle import SERVING
 from feeds.model import ALL, Post
 from feeds.selection import Selection
 from feeds.store import tables as t
@@ -46,6 +47,26 @@ def newest_of(store: Store, selection: Selection, *, limit: int) -> tuple[Post, 
     query = sa.select(t.posts).where(t.posts.c.id.in_(newest)).order_by(*order)  # sorts ids, not whole posts
     with store.reading() as connection:
         return tuple(post_of(row) for row in connection.execute(query))
+
+
+def newest_with_topics(store: Store, *, limit: int) -> list[tuple[Post, frozenset[str]]]:
+    """The newest posts in service, newest first, each with the topics in service that it is in."""
+    posts = sa.select(t.posts).where(IN_SERVICE).order_by(t.posts.c.published.desc(), t.posts.c.id).limit(limit)
+    live = sa.select(t.topics.c.slug).where(t.topics.c.phase.in_(SERVING))
+    members = sa.select(t.memberships.c.post, t.memberships.c.topic).where(t.memberships.c.topic.in_(live))
+    found: dict[str, set[str]] = {}
+    with store.reading() as connection:
+        for post, topic in connection.execute(members):
+            found.setdefault(post, set()).add(topic)
+        return [(post_of(row), frozenset(found.get(row.id, ()))) for row in connection.execute(posts)]
+
+
+def count_unclaimed(store: Store) -> int:
+    """How many posts in service are in no topic that is."""
+    live = sa.select(t.topics.c.slug).where(t.topics.c.phase.in_(SERVING))
+    claimed = sa.exists().where((t.memberships.c.post == t.posts.c.id) & t.memberships.c.topic.in_(live))
+    with store.reading() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(t.posts).where(IN_SERVICE, ~claimed)) or 0
 
 
 def _wanted(selection: Selection) -> sa.ColumnElement[bool]:
