@@ -9,6 +9,9 @@ from feeds.settings import Serving
 
 _KILL_AFTER = 1
 
+_OVERLAP = 5.0
+"""Seconds for which a worker that SIGHUP replaces goes on serving beside the new one, which has to load first."""
+
 
 def run(settings: Serving) -> None:
     """Serve until a signal ends it. Each worker is a process that loads ``app:worker``."""
@@ -21,7 +24,7 @@ def run(settings: Serving) -> None:
         workers=settings.workers,
         blocking_threads=settings.blocking_threads,
         respawn_failed_workers=True,
-        respawn_interval=0.5,
+        respawn_interval=_OVERLAP,
         workers_kill_timeout=_KILL_AFTER,
         websockets=False,
         log_enabled=False,
