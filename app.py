@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     topics = Topics(configured, shelf, public_url=settings.site.public_url)
     combinations = _combinations(settings, shelf)
     app.register_blueprint(readers.blueprint(shelf, Archives(store, settings.site), combinations, topics))
-    app.register_blueprint(people.blueprint(shelf, topics, public_url=settings.site.public_url))
+    app.register_blueprint(people.blueprint(shelf, topics))
     app.register_blueprint(machines.blueprint(settings, store, shelf, draining=draining.is_set, now=lambda: datetime.now(UTC)))
     errors.register(app)
     app.extensions["topicfeeds"] = {"shelf": shelf, "store": store, "combinations": combinations, "draining": draining}

@@ -209,7 +209,7 @@ class Feed:
 
     ``label`` is what the topic is called by itself, ``interval`` how often it is worth asking, ``hubs`` are those that are told of
     news (WebSub). ``content`` says whether it carries the whole text of its posts. ``origins`` are the sources that posts of
-    other sites come from, by source id.
+    other sites come from, by source id. ``ended``: it gets no more entries.
     """
 
     id: str
@@ -230,3 +230,4 @@ class Feed:
     hubs: tuple[str, ...] = ()
     content: Content = "full"
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    ended: bool = False

@@ -140,7 +140,7 @@ def _closed(settings: Settings, topic: Topic, feed: Feed, end: datetime) -> Feed
     titles = {other.slug: other.title for other in every_topic(settings)}
     heir = (titles[to], page_url(site, to)) if to in titles else (to or site.title, to or site.public_url)
     last = farewell(topic, feed_id=feed.id, at=end, site=site, heir=heir)
-    return replace(feed, posts=(last, *feed.posts), updated=max(feed.updated, last.updated))
+    return replace(feed, posts=(last, *feed.posts), updated=max(feed.updated, last.updated), ended=True)
 
 
 def _refused(edition: Edition, built: Build) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -50,14 +52,23 @@ def titles(pipeline, slug):
     return [entry.title for entry in feed(pipeline, slug).entries]
 
 
+@contextmanager
+def browsing(pipeline):
+    app = create_app(pipeline.settings)
+    yield app.test_client()
+    for part in ("shelf", "combinations", "store"):
+        app.extensions["topicfeeds"][part].close()
+
+
 def get(pipeline, path):
-    response = create_app(pipeline.settings).test_client().get(path)
-    return (
-        response.status_code,
-        response.headers.get("Location"),
-        response.headers["Cache-Control"],
-        response.get_data(as_text=True),
-    )
+    with browsing(pipeline) as client:
+        answer = client.get(path)
+        return answer.status_code, answer.headers.get("Location"), answer.headers["Cache-Control"], answer.get_data(as_text=True)
+
+
+def archived(pipeline, slug):
+    files = (pipeline.store.archive_file(slug, n, "atom") for n in range(1, 20))
+    return {entry.title for file in files if file for entry in read(file.codings["identity"]).entries}
 
 
 def test_a_renamed_topic_keeps_its_feed_id_and_its_old_addresses_lead_on(service):
@@ -65,11 +76,52 @@ def test_a_renamed_topic_keeps_its_feed_id_and_its_old_addresses_lead_on(service
     pipeline = service(topics=[{**GO, "slug": "golang", "aliases": ["go"]}, RAFT])
     assert feed(pipeline, "golang").words["id"] == before.words["id"]
     assert feed(pipeline, "golang").entries == before.entries
-    for path in ("/feeds/{}.atom", "/feeds/{}.rss", "/topics/{}/", "/feeds/{}/archive/1.atom"):
-        status, location, caching, _ = get(pipeline, path.format("go"))
-        assert (status, location) == (301, f"https://feeds.example{path.format('golang')}")
-        assert "no-store" not in caching
+    status, location, caching, _ = get(pipeline, "/feeds/go.atom")
+    assert (status, location) == (301, "https://feeds.example/feeds/golang.atom")
+    assert "no-store" not in caching
     assert get(pipeline, "/topics/go")[1] == "https://feeds.example/topics/golang/"
+
+
+PLACES = [
+    f"/feeds/{{}}{query}" for query in (".atom", ".rss", ".json", ".atom?content=summary", ".json?x=1&content=full&content=no")
+]
+PLACES += ["/topics/{}/", "/feeds/{}/archive/1.atom", "/feeds/{}/archive/1.json"]
+
+
+def test_every_address_of_a_former_name_leads_on_and_no_list_names_it(service):
+    rows = {"items": 3, "archive_items": 2}
+    service(site=rows)
+    pipeline = service(topics=[{**GO, "slug": "golang", "aliases": ["go"]}, RAFT], site=rows)
+    with browsing(pipeline) as client:
+        for place in PLACES:
+            answer, kept = client.get(place.format("go")), place.format("golang").replace("x=1&", "").replace("&content=no", "")
+            assert (answer.status_code, answer.headers["Location"]) == (301, f"https://feeds.example{kept}")
+            assert client.get(kept).status_code == 200
+        for listing in ("/", "/feeds.opml", "/api/topics.json"):
+            text = client.get(listing).get_data(as_text=True)
+            assert "/feeds/go." not in text
+            assert "/feeds/golang." in text
+
+
+def test_combinations_follow_topics(service):
+    service(topics=[*TOPICS, {"slug": "locks", "title": "Locks", "terms": ["seqlock"]}])
+    gone = {"slug": "locks", "title": "Locks", "terms": ["seqlock"], "retired": {"on": "2025-01-01"}}
+    pipeline = service(topics=[{**GO, "slug": "golang", "aliases": ["go"]}, RAFT, gone])
+    assert get(pipeline, "/feeds/go,raft.atom")[:2] == (301, "https://feeds.example/feeds/golang,raft.atom")
+    assert get(pipeline, "/feeds/all,-go.json")[:2] == (301, "https://feeds.example/feeds/all,-golang.json")
+    assert get(pipeline, "/feeds/go,golang.rss")[:2] == (301, "https://feeds.example/feeds/golang.rss")
+    status, _, caching, text = get(pipeline, "/feeds/raft,locks.atom")
+    assert (status, caching, "'locks'" in text) == (410, "no-store", True)
+    status, _, _, text = get(pipeline, "/feeds/raft,nothing.atom")
+    assert (status, "'nothing'" in text) == (404, True)
+
+
+def test_archives_of_a_merged_topic_lead_to_the_other_whatever_number_they_had(service):
+    rows = {"items": 3, "archive_items": 1}
+    service(site=rows)
+    pipeline = service(topics=[{**RAFT, "aliases": ["go"]}], site=rows)  # 5 documents of go, 3 of raft
+    assert get(pipeline, "/feeds/go/archive/3.rss")[:2] == (301, "https://feeds.example/feeds/raft/archive/3.rss")
+    assert get(pipeline, "/feeds/go/archive/4.rss")[:2] == (301, "https://feeds.example/feeds/raft.rss")
 
 
 def test_a_chain_of_renames_is_one_redirect_even_when_the_first_alias_is_forgotten(service):
@@ -138,6 +190,8 @@ def test_old_posts_that_newly_match_surface_by_a_few_under_their_own_dates(servi
     after = feed(pipeline, "go")
     new = [entry for entry in after.entries if entry not in before.entries]
     assert [entry.title for entry in new] == [f"About seqlock {n}" for n in (11, 10, 9, 8, 7)]
+    assert {f"About seqlock {n}" for n in range(7)} <= archived(pipeline, "go")
+    assert max(entry.updated for entry in after.entries) == etree.fromstring(after.body).findtext("{*}updated")
     assert [entry.updated for entry in after.entries] == sorted((entry.updated for entry in after.entries), reverse=True)
     for _ in range(3):  # and no build lets more of them out
         clock.advance(days=1)
@@ -263,4 +317,6 @@ def test_the_closing_entry_is_written_in_every_format(service):
     bodies = {p.path: p.codings["identity"] for p in pipeline.store.publications()[2]}
     item = etree.fromstring(bodies["/feeds/raft.rss"]).find("channel/item")
     assert "Raft &amp; &lt;friends&gt; moved." in item.findtext("description")
-    assert b"This feed has ended: Raft" in bodies["/feeds/raft.json"]
+    assert json.loads(bodies["/feeds/raft.json"])["items"][0]["title"] == "This feed has ended: Raft"
+    assert json.loads(bodies["/feeds/raft.json"])["expired"] is True
+    assert "/feeds/raft." not in bodies["/feeds.opml"].decode()

@@ -31,6 +31,7 @@ def render(feed: Feed) -> bytes:
             "favicon": feed.site.icon,
             "authors": [{"name": feed.site.author or feed.site.title, "url": feed.site.home}],
             "language": feed.site.language,
+            "expired": feed.ended,
             "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hubs],
         }
     )

@@ -43,6 +43,7 @@ def configuration(
     values = {
         "public_url": quoted(site.public_url)[1:-1].rstrip("/"),
         "kinds": kinds,
+        "selecting": {f'"~(?:^|&){re.escape(query)}(?:&|$)"': quoted(f"?{query}") for query in sorted(queries)},
         "queries": {f'"~(?:^|&){re.escape(query)}(?:&|$)"': quoted(f"@{query}") for query in sorted(queries)},
         "once": sorted({header.value for kind in kinds for header in kind.headers if not header.always}),
         "server": server,

@@ -35,6 +35,13 @@ class Archives:
         self._size = 0
         self._lock = threading.Lock()
 
+    def has(self, slug: str, number: int, suffix: str) -> bool:
+        """Whether there is such a document; a store that cannot be read is believed to have it."""
+        try:
+            return self._store.archive_file(slug, number, suffix) is not None
+        except SQLAlchemyError:
+            return True
+
     def answer(self, slug: str, number: int, suffix: str) -> Response | None:
         """The answer to the request that is being served; None where there is no such document."""
         path = archive_path(slug, number, suffix)

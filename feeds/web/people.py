@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from feeds.shelf import Shelf
-from feeds.web.errors import not_yet, plain
+from feeds.web.errors import not_yet
 from feeds.web.serving import from_shelf
 from feeds.web.topics import Topics
 
 
-def blueprint(shelf: Shelf, topics: Topics, *, public_url: str) -> Blueprint:
-    """``topics`` knows those that are elsewhere; redirects lead to ``public_url``, whatever the Host header says."""
+def blueprint(shelf: Shelf, topics: Topics) -> Blueprint:
+    """``topics`` knows those that are elsewhere."""
     people = Blueprint("people", __name__)
 
     @people.get("/")
@@ -26,9 +26,7 @@ def blueprint(shelf: Shelf, topics: Topics, *, public_url: str) -> Blueprint:
     def without_slash(slug: str) -> Response:
         if slug not in topics.addresses.current:
             return topics.elsewhere(slug, _page, listing="/")
-        response = plain(301, f"The topic's page is {public_url}topics/{slug}/")
-        response.headers["Location"] = f"{public_url}topics/{slug}/"
-        return response
+        return topics.moved(_page(slug))
 
     @people.get("/topics/<slug>/")
     def topic(slug: str) -> Response:

@@ -33,7 +33,12 @@ def blueprint(shelf: Shelf, archives: Archives, combinations: Combinations, topi
     @readers.get("/feeds/<slug>/archive/<int:number>.<suffix>")
     def archive(slug: str, number: int, suffix: str) -> Response:
         if slug not in topics.addresses.current:
-            return topics.elsewhere(slug, lambda other: archive_path(other, number, suffix), listing="/api/topics.json")
+
+            def there(other: str) -> str:
+                """The document of the same number; a topic that took over another one may have fewer."""
+                return archive_path(other, number, suffix) if archives.has(other, number, suffix) else f"/feeds/{other}.{suffix}"
+
+            return topics.elsewhere(slug, there, listing="/api/topics.json")
         if suffix in FORMATS and (found := archives.answer(slug, number, suffix)):
             return found
         return not_found(f"There is no such archive document; the topic's feeds lead to all there are: /feeds/{slug}.atom")
