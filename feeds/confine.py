@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta, tzinfo
 from typing import IO, Any
 
+from feeds.cleaning import clean, clean_draft
 from feeds.errors import ParseError
 from feeds.model import Document, Draft, Page, Parsed, Source
 from feeds.sources import parse
@@ -41,12 +42,12 @@ class Confined:
         self._busy: list[subprocess.Popen[bytes]] = []
 
     def parse(self, source: Source, document: Document, *, zone: tzinfo) -> Parsed:
-        """``feeds.sources.parse``, confined. Raises ParseError, also when it takes too long or too much."""
+        """``feeds.sources.parse``, confined, with harmless HTML. Raises ParseError, also when it takes too long or too much."""
         answer: Parsed = self._call("parse", document.url, (source, document), {"zone": zone})
         return answer
 
     def read_page(self, document: Document, *, rules: Page, zone: tzinfo) -> Draft:
-        """``feeds.sources.page.read_page``, confined. Raises ParseError when it takes too long or too much."""
+        """``feeds.sources.page.read_page``, confined, with harmless HTML. Raises ParseError when it takes too long or too much."""
         answer: Draft = self._call("read_page", document.url, (document,), {"rules": rules, "zone": zone})
         return answer
 
@@ -145,7 +146,15 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
                 stream.close()
 
 
-_READERS: Mapping[str, Callable[..., object]] = {"parse": parse, "read_page": read_page}
+def _parse(source: Source, document: Document, *, zone: tzinfo) -> Parsed:
+    return clean(parse(source, document, zone=zone), document.url)
+
+
+def _read_page(document: Document, *, rules: Page, zone: tzinfo) -> Draft:
+    return clean_draft(read_page(document, rules=rules, zone=zone), document.url)
+
+
+_READERS: Mapping[str, Callable[..., object]] = {"parse": _parse, "read_page": _read_page}
 
 
 def _serve(memory: int) -> None:

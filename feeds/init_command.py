@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from feeds.discovery import Survey, Visit, learn, survey
-from feeds.errors import FetchError, TopicfeedsError
+from feeds.errors import FetchError, ParseError, TopicfeedsError
 from feeds.fetch import Fetcher
 from feeds.findings import Finding, zone_of
 from feeds.propose import propose_topics
@@ -57,7 +57,7 @@ def init(
     _say(console, f"Looking at {url}")
     try:
         found = survey(address_of(url), visit)
-    except FetchError as error:
+    except (FetchError, ParseError) as error:
         raise InitError(f"the site cannot be looked at: {error}") from error
     _show(console, found)
     usable = [finding for finding in found.findings if not finding.error]

@@ -45,9 +45,9 @@ class Enclosure:
 class Draft:
     """What a source said of one post, cleaned but not yet identified.
 
-    ``summary`` and ``content`` are unsanitised HTML; ``base`` is the URL that their relative links rest on;
-    ``published_raw`` keeps the source's own words where they could not be read as a date. ``aliases`` are former URLs. A
-    ``partial`` draft is known by its URL alone, and becomes a post only once its page has been read.
+    ``summary`` and ``content`` are HTML, unsanitised until a confined reader hands them over; ``base`` is the URL that their
+    relative links rest on; ``published_raw`` keeps the source's own words where they could not be read as a date. ``aliases`` are
+    former URLs. A ``partial`` draft is known by its URL alone, and becomes a post only once its page has been read.
     """
 
     guid: str = ""

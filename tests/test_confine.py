@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, timedelta
 
 import psutil
@@ -10,13 +11,23 @@ import pytest
 
 from feeds.confine import Confined
 from feeds.errors import ParseError
-from feeds.model import Document
+from feeds.model import Document, Page
+from feeds.text import sanitise
 from tests.builders import a_source
-from tests.fakes import BLOG, rss
+from tests.fakes import BLOG, Item, rss
 
 URL = "https://blog.example/index.xml"
 GOOD = Document(URL, rss("https://blog.example", *BLOG).encode())
-ATTRIBUTES = b"<rss " + b" ".join(b'a%d="1"' % n for n in range(200_000)) + b"/>"
+DEEP = "<div>" * 200_000
+PAGE = '<article itemscope itemtype="https://schema.org/BlogPosting"><h1>T</h1><time datetime="2026-01-02">d</time>%s</article>'
+
+
+def feed(text):
+    """A feed of two items, the second of which says this."""
+    return Document(URL, rss("https://blog.example", BLOG[0], Item("/bomb/", "Bomb", text)).encode())
+
+
+MISREAD = feed(f"<!-->{DEEP}-->")  # HTML takes <!--> for a whole comment, XML and simple minds do not
 
 
 @pytest.fixture
@@ -38,7 +49,7 @@ def children():
 def test_a_document_that_takes_too_long_is_refused_in_time_and_the_next_is_read():
     confined = Confined(deadline=timedelta(seconds=2))
     with pytest.raises(ParseError, match=r"longer than 2s") as caught:
-        read(confined, Document(URL, ATTRIBUTES))
+        read(confined, MISREAD)
     assert str(caught.value).startswith(URL)
     confined._deadline = timedelta(seconds=20)
     assert read(confined) == 3
@@ -90,3 +101,52 @@ def test_a_process_with_many_open_files_reads_on(confined, tmp_path):
     finally:
         for file in files:
             file.close()
+
+
+BOMBS = {
+    "deep feed": (a_source(), b"<rss version='2.0'><channel>" + b"<a>" * 200_000 + b"</a>" * 200_000 + b"</channel></rss>"),
+    "attributes": (a_source(), b"<rss " + b" ".join(b'a%d="1"' % n for n in range(200_000)) + b"/>"),
+    "deep JSON": (a_source(), b'{"items": ' + b"[" * 200_000),
+    "deep JSON API": (a_source(kind="json", fields={"posts": "posts", "url": "u"}), b'{"posts": ' + b"[" * 200_000),
+    "deep listing": (a_source(kind="listing"), DEEP.encode()),
+    "deep sitemap": (a_source(kind="sitemap"), b"<urlset>" + b"<url>" * 200_000),
+    "entities": (
+        a_source(),
+        b'<!DOCTYPE d [<!ENTITY a "' + b"x" * 10_000 + b'">]><rss version="2.0"><channel><title>' + b"&a;" * 90_000,
+    ),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_bomb_is_refused_at_once(confined, bomb):
+    source, body = BOMBS[bomb]
+    read(confined)
+    began = time.monotonic()
+    with pytest.raises(ParseError):
+        confined.parse(source, Document(URL, body), zone=UTC)
+    assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("text", [DEEP, "<ul><li>" * 20_000, "<p " + " ".join(f"a{n}=1" for n in range(1000)) + ">"])
+def test_an_item_that_is_a_bomb_is_set_aside_and_the_others_are_read(confined, text):
+    parsed = confined.parse(a_source(), feed(text), zone=UTC)
+    assert [draft.url for draft in parsed.drafts] == ["https://blog.example/blog/channels/"]
+    (aside,) = parsed.set_aside
+    assert (aside.key, aside.title) == ("https://blog.example/bomb/", "Bomb")
+    assert "its text" in aside.reason
+
+
+def test_a_page_that_is_a_bomb_is_refused(confined):
+    with pytest.raises(ParseError, match="nested too deep"):
+        confined.read_page(Document(URL, (PAGE % DEEP).encode()), rules=Page(), zone=UTC)
+
+
+def test_what_the_readers_hand_over_is_harmless(confined):
+    """Whoever parses it again, in a process that nobody kills, is done at once."""
+    text = "<b>" * 400 + '<script>x</script><a href="/there">x</a><img src=i.png onerror=x>'
+    draft = confined.parse(a_source(), feed(text), zone=UTC).drafts[1]
+    assert "<script" not in draft.summary
+    assert "onerror" not in draft.summary
+    assert 'href="https://blog.example/there"' in draft.summary
+    assert 'src="https://blog.example/bomb/i.png"' in draft.summary
+    assert sanitise(draft.summary, draft.url) == draft.summary

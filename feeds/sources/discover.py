@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from selectolax.lexbor import LexborHTMLParser
 
 from feeds.model import Document, Listing
+from feeds.sources.bounds import refuse_bombs
 from feeds.text import absolute, one_line
 
 FEED_PATHS = ("index.xml", "feed/", "feed/index.xml", "feed.xml", "rss.xml", "atom.xml", "feed.json", "feed.atom", "rss/")
@@ -60,7 +61,11 @@ def is_html(document: Document) -> bool:
 
 
 def tree_of(document: Document) -> LexborHTMLParser:
-    """The document as a tree; HTTP's charset wins (HTML § 13.2.3.2), and UTF-8 is assumed without one."""
+    """The document as a tree; HTTP's charset wins (HTML § 13.2.3.2), and UTF-8 is assumed without one.
+
+    Raises ParseError for one made to exhaust who reads it.
+    """
+    refuse_bombs(document)
     try:
         return LexborHTMLParser(document.body.decode(document.charset or "utf-8", "replace"))
     except LookupError:

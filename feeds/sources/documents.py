@@ -9,6 +9,7 @@ from typing import Any
 
 from feeds.errors import ParseError
 from feeds.model import Document
+from feeds.sources.bounds import refuse_bombs
 from feeds.text import one_line
 
 MAX_DEPTH = 100
@@ -44,7 +45,11 @@ def json_of(document: Document) -> Any:
 
 
 def html_of(document: Document) -> str:
-    """The document's HTML as text: its BOM wins, then HTTP's charset, then what the page declares, then UTF-8 (HTML § 13.2.3.2)."""
+    """The document's HTML as text: its BOM wins, then HTTP's charset, then what the page declares, then UTF-8 (HTML § 13.2.3.2).
+
+    Raises ParseError where it is made to exhaust who reads it.
+    """
+    refuse_bombs(document)
     bom = next((name for mark, name in _BOMS if document.body.startswith(mark)), "")
     declared = _META_CHARSET.search(document.body[:_PRESCAN]) or _XML_ENCODING.search(document.body[:_PRESCAN])
     for name in (bom, document.charset, declared[1].decode("ascii", "replace") if declared else "", "utf-8"):

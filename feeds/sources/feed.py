@@ -19,6 +19,7 @@ import feedparser
 from feeds.errors import ParseError
 from feeds.model import Document, Draft, Parsed, Person, SetAside, Source
 from feeds.sources import media, pacing
+from feeds.sources.bounds import refuse_bombs
 from feeds.sources.dates import is_impossible, parse_date
 from feeds.sources.titles import plain_title
 from feeds.text import absolute, one_line, plain, xml_safe
@@ -39,7 +40,8 @@ def recognises(document: Document) -> bool:
 
 
 def parse(document: Document, *, source: Source, zone: tzinfo) -> Parsed:  # noqa: ARG001  the readers' interface
-    """Read the posts of a feed. Raises ParseError when feedparser finds no feed in it."""
+    """Read the posts of a feed. Raises ParseError when feedparser finds no feed in it, or would never be done with it."""
+    refuse_bombs(document)
     answer = feedparser.parse(
         io.BytesIO(document.body.lstrip()),
         response_headers=_headers(document),

@@ -18,6 +18,7 @@ from selectolax.lexbor import LexborHTMLParser
 from feeds.errors import ParseError
 from feeds.model import Document, Draft, Page, Person
 from feeds.sources import linked_data, markup
+from feeds.sources.bounds import refuse_bombs
 from feeds.sources.dates import is_impossible, parse_date
 from feeds.sources.page_date import guess_day
 from feeds.sources.page_title import read_title
@@ -77,8 +78,10 @@ class _Sources:
 def read_page(document: Document, *, rules: Page, zone: tzinfo) -> Draft:
     """What a page says of its post; a field that it does not mention is empty.
 
-    ``content`` is filled only where ``rules`` say which element holds it. Raises ParseError when a selector of theirs is none.
+    ``content`` is filled only where ``rules`` say which element holds it. Raises ParseError when a selector of theirs is none, and
+    for a page made to exhaust who reads it.
     """
+    refuse_bombs(document)
     text = _decode(document)
     tree = LexborHTMLParser(text)
     base = absolute(_attribute(tree, "base[href]", "href"), document.url) or document.url
