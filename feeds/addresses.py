@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+from feeds.configuration import Content
 from feeds.formats import FORMATS
 from feeds.model import Site
+
+PARAMETERS = 8
+"""How many parameters of a query are looked at."""
+
+SELECTING = frozenset(f"content={content}" for content in get_args(Content))
+"""Parameters that select a representation of its own, where there is one; they go along with a redirect."""
+
+
+def parameters(query: str) -> list[str]:
+    """The parameters of a query that are looked at."""
+    return query.split("&", PARAMETERS)[:PARAMETERS] if query else []
 
 
 def page_path(slug: str) -> str:

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from feeds import nginx
-from feeds.addresses import archive_path, archive_urls
+from feeds.addresses import SELECTING, archive_path, archive_urls
 from feeds.errors import ExportError
 from feeds.formats import FORMATS
 from feeds.headers import of_archive
@@ -137,7 +137,7 @@ class Export:
     def _configure(self, addresses: Addresses) -> bool:
         """Write the configuration of nginx; whether that changed anything."""
         described = [*self._described.values()]
-        queries = {path.partition("?")[2] for path in self._described if "?" in path}
+        queries = SELECTING | {path.partition("?")[2] for path in self._described if "?" in path}
         found = [*self._archive_kinds(), *kinds(described)]
         texts = nginx.configuration(self._settings.site, addresses, found, queries=queries, server=self._server)
         files = {name: text.encode() for name, text in texts.items()}
@@ -161,11 +161,12 @@ class Export:
 def _siblings(name: str, codings: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files of a resource: as it is, and with content codings.
 
-    nginx makes an entity tag of time and size. Codings of the same size, which is rare, would have the same: one of them is enough.
+    nginx makes an entity tag of time and size. Of codings of the same size, which is rare, one is left out: rather not gzip, which
+    every client takes.
     """
     bodies, sizes = {name: codings["identity"]}, {len(codings["identity"])}
-    for coding, suffix in nginx.SIBLINGS.items():
-        if coding in codings and len(codings[coding]) not in sizes:
-            bodies[name + suffix] = codings[coding]
+    for coding in sorted(codings.keys() & nginx.SIBLINGS.keys(), key=lambda coding: (coding != "gzip", coding)):
+        if len(codings[coding]) not in sizes:
+            bodies[name + nginx.SIBLINGS[coding]] = codings[coding]
             sizes.add(len(codings[coding]))
     return bodies

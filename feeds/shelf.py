@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from feeds.addresses import parameters
 from feeds.lifecycle import Standing
 from feeds.representation import Representation, build
 from feeds.segment import Record, Segment
@@ -26,9 +27,6 @@ from feeds.store import Publication, Store
 from feeds.store.service import Edition, News
 
 log = structlog.get_logger(__name__)
-
-_PARAMETERS = 8
-"""How many parameters of a query are looked at."""
 
 _WASTE = 1 << 26
 """Bytes of what is no longer in service that the file may hold, beyond as much again as is in service."""
@@ -64,7 +62,7 @@ class Shelf:
 
     def find(self, path: str, query: str = "") -> Representation | None:
         """What a request is for: the representation that one of its parameters selects, else that of the path."""
-        for parameter in query.split("&", _PARAMETERS)[:_PARAMETERS] if query else ():
+        for parameter in parameters(query):
             if found := self._find(f"{path}?{parameter}", self.selected):
                 return found
         return None if "?" in path else self._find(path, self.paths)

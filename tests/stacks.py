@@ -1,6 +1,7 @@
 """Every way to run the service over the same publications: in this process, under servers, behind nginx, and as files."""
 
 import os
+import random
 import shutil
 import sys
 from contextlib import ExitStack, contextmanager
@@ -27,8 +28,9 @@ EVERY = (*WHOLE, pytest.param("files", marks=NGINX))
 class Stack:
     """A way to run the application: ``stack("GET", path, accept_encoding="gzip")`` gives status, headers and body."""
 
-    def __init__(self, send, *, makes_its_own_tags=False):
+    def __init__(self, send, *, port=0, makes_its_own_tags=False):
         self._send = send
+        self.port = port
         self.makes_its_own_tags = makes_its_own_tags
 
     def __call__(self, method, target, **headers):
@@ -64,7 +66,7 @@ def over_sockets(port, *, makes_its_own_tags=False):
     def send(method, target, headers):
         return ask(port, target, method=method, **headers)
 
-    return Stack(send, makes_its_own_tags=makes_its_own_tags)
+    return Stack(send, port=port, makes_its_own_tags=makes_its_own_tags)
 
 
 @contextmanager
@@ -130,14 +132,21 @@ def in_process(app, *, wrapped):
     return send
 
 
+def some_text(seed):
+    """Text that compresses as text does: no two codings of it are of one size."""
+    chance = random.Random(seed)
+    words = ["".join(chance.choices("aeionrstlmdg", k=chance.randint(2, 9))) for _ in range(400)]
+    return "A quorum of nodes. " + " ".join(chance.choices(words, k=700))
+
+
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """The configuration of a service that has published a blog."""
     folder = tmp_path_factory.mktemp("published")
     with running_origin() as origin:
-        posts = [Item(f"/blog/{n}/", f"Raft {n}", "A quorum of nodes. " * 20, NOW - timedelta(days=9 + n)) for n in range(9)]
+        posts = [Item(f"/blog/{n}/", f"Raft {n}", some_text(n), NOW - timedelta(days=9 + n)) for n in range(9)]
         origin.put("/index.xml", rss("https://blog.example", *BLOG, *posts))
-        config = write_config(folder, origin.url)
+        config = write_config(folder, origin.url, site={"items": 5, "archive_items": 3})
         pipeline = open_pipeline(load(config, environ={}), Time())
         pipeline.refresh("blog")
         pipeline.store.close()

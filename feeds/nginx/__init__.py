@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from feeds.addresses import url_of
+from feeds.addresses import PARAMETERS, url_of
 from feeds.formats import FORMATS
 from feeds.lifecycle import Addresses
 from feeds.model import Site
@@ -43,9 +43,8 @@ def configuration(
     values = {
         "public_url": quoted(site.public_url)[1:-1].rstrip("/"),
         "kinds": kinds,
-        "selecting": {f'"~(?:^|&){re.escape(query)}(?:&|$)"': quoted(f"?{query}") for query in sorted(queries)},
-        "queries": {f'"~(?:^|&){re.escape(query)}(?:&|$)"': quoted(f"@{query}") for query in sorted(queries)},
-        "once": sorted({header.value for kind in kinds for header in kind.headers if not header.always}),
+        "selecting": _selecting(queries),
+        "once": sorted({header.value for kind in kinds for header in (*kind.headers, *kind.closed) if not header.always}),
         "server": server,
         "siblings": SIBLINGS,
         "weights": _WEIGHTS,
@@ -56,6 +55,14 @@ def configuration(
     }
     names = ("nginx.conf", "topicfeeds-http.conf", "topicfeeds-server.conf")
     return {name: _tidied(_environment().get_template(name).render(values)) for name in names}
+
+
+def _selecting(queries: Collection[str]) -> str:
+    """The pattern of a query whose parameter selects a representation; nothing if none does."""
+    if not queries:
+        return ""
+    parameter = "|".join(re.escape(query) for query in sorted(queries))
+    return f'"~^(?:[^&]*&){{0,{PARAMETERS - 1}}}?(?<topicfeeds_chosen>{parameter})(?:&|$)"'
 
 
 def _tidied(text: str) -> str:

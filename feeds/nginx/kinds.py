@@ -47,8 +47,8 @@ class Header:
 class Kind:
     """Publications that nginx serves alike: the pattern of their paths, and the rest in nginx's syntax.
 
-    ``document`` is the media type for a person who opens one in a browser, if that differs. ``lasting`` is what
-    ``$topicfeeds_lasting`` stands for in the headers of an archive document: while it grows, and once it never changes again.
+    ``document`` is the media type for a person who opens one in a browser, if that differs; ``closed`` are the headers of an
+    archive document that never changes again.
     """
 
     pattern: str
@@ -57,7 +57,7 @@ class Kind:
     headers: tuple[Header, ...]
     document: str = ""
     of_topic: bool = False
-    lasting: tuple[str, str] | None = None
+    closed: tuple[Header, ...] = ()
 
     @property
     def file(self) -> str:
@@ -88,17 +88,12 @@ def kinds(publications: Iterable[Described]) -> list[Kind]:
 
 
 def archive_kind(suffix: str, media_type: str, *, path: str, growing: Headers, closed: Headers) -> Kind:
-    """The kind of all archive documents in a format, from the headers of one at a path, which differ in how long they last."""
+    """The kind of all archive documents in a format, from the headers of one at a path while it grows and once it is closed."""
     template = f"/feeds/{_SLUG}/archive/{_NUMBER}.{suffix}"
     kind, other = (
         _kind(template, _templated(Described(path, "", media_type, tuple(headers)), template)) for headers in (growing, closed)
     )
-    differing = [n for n, header in enumerate(kind.headers) if header != other.headers[n]]
-    if not differing:
-        return kind
-    (n,) = differing
-    headers = (*kind.headers[:n], replace(kind.headers[n], value="$topicfeeds_lasting"), *kind.headers[n + 1 :])
-    return replace(kind, headers=headers, lasting=(kind.headers[n].value, other.headers[n].value))
+    return replace(kind, closed=other.headers)
 
 
 def _kinds_of(template: str, members: list[Described]) -> list[Kind]:

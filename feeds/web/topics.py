@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import get_args
 
 from flask import Response, request
 
-from feeds.configuration import Content
+from feeds.addresses import SELECTING, parameters
 from feeds.lifecycle import Addresses, Standing
 from feeds.shelf import Shelf
 from feeds.web.errors import not_found, not_yet, plain
 
 _FOR_A_DAY = "max-age=86400"
 """A redirect is for ever, but an owner may take a name back: caches ask again."""
-
-_SELECTING = frozenset(f"content={content}" for content in get_args(Content))
-"""Parameters of a query that go along with a redirect, as they select a representation."""
-
-_PARAMETERS = 8
-"""How many parameters of a query are looked at."""
 
 
 class Topics:
@@ -50,8 +43,8 @@ class Topics:
 
     def moved(self, path: str) -> Response:
         """301 to a path of the service, for as long as caches may keep it; to the same representation, where one was asked for."""
-        parameters = request.environ.get("QUERY_STRING", "").split("&", _PARAMETERS)[:_PARAMETERS]
-        selecting = next((f"?{parameter}" for parameter in parameters if parameter in _SELECTING), "")
+        query = request.environ.get("QUERY_STRING", "")
+        selecting = next((f"?{parameter}" for parameter in parameters(query) if parameter in SELECTING), "")
         url = self._public_url + path.removeprefix("/") + selecting
         response = plain(301, f"This is now at {url}")
         response.headers["Location"] = url
