@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 
 from flask import Flask
 
-from feeds import lifecycle, lifeline, logs
+from feeds import handover, lifecycle, lifeline, logs
 from feeds.combinations import Combinations
 from feeds.renderer import Publisher, Renderer
 from feeds.settings import Settings, load
 from feeds.shelf import Shelf
 from feeds.store import open_store
-from feeds.supervisor import DRAIN
 from feeds.web import errors, machines, people, readers
 from feeds.web.archives import Archives
 from feeds.web.serving import ShelfFirst
@@ -68,9 +67,15 @@ def worker() -> Flask:
     """The application for a worker process of ``topicfeeds web``: it drains when told to, and ends with its parent."""
     lifeline.hold()
     app = create_app()
-    signal.signal(DRAIN, lambda *_: app.extensions["topicfeeds"]["draining"].set())
+    signal.signal(handover.DRAIN, lambda *_: _drain(app))
     _give_back()
+    handover.announce()
     return app
+
+
+def _drain(app: Flask) -> None:
+    app.extensions["topicfeeds"]["draining"].set()
+    handover.listen_no_more()
 
 
 def _give_back() -> None:

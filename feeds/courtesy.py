@@ -18,7 +18,7 @@ from protego import Protego
 
 from feeds.errors import FetchError
 from feeds.fetch import Fetched, Fetcher, NotModified
-from feeds.settings import Fetching
+from feeds.operation import Fetching
 from feeds.store import Store
 from feeds.store.hosts import Turn
 

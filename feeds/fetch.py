@@ -32,7 +32,7 @@ from feeds.codings import ACCEPTED, UndecodableError
 from feeds.errors import FetchError
 from feeds.guard import Guard, OverdueError, RefusedError
 from feeds.model import Document
-from feeds.settings import Fetching
+from feeds.operation import Fetching
 from feeds.transport import BoundedAdapter, CutOffError, TooLargeError, TooSlowError
 
 log = structlog.get_logger(__name__)

@@ -7,24 +7,23 @@ reads the environment.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
-from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
 from feeds import lifecycle
-from feeds.configuration import Compression, Duration, Override, PositiveDuration, Site, Source, Table, Text, Topic, WebUrl
+from feeds.configuration import Compression, Override, Site, Source, Table, Topic
 from feeds.errors import Problem, SettingsError
 from feeds.model import ALL
+from feeds.operation import Fetching, Serving
 from feeds.slugs import with_slugs
 from feeds.sources import KINDS
 from feeds.sources.requirements import mistakes
@@ -32,35 +31,6 @@ from feeds.sources.requirements import mistakes
 PREFIX = "TOPICFEEDS_"
 CONFIG_VARIABLE = "TOPICFEEDS_CONFIG"
 DEFAULT_NAME = "topicfeeds.toml"
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value, strict=False))
-    except ValueError:
-        raise ValueError("must be an address or a network such as 10.0.0.0/8") from None
-
-
-class Fetching(Table):
-    """How sources are asked: ceilings for one answer, and courtesy towards the host that gives it."""
-
-    timeout: PositiveDuration = timedelta(seconds=30)
-    max_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
-    pace: Duration = timedelta(seconds=1)
-    pages_per_refresh: Annotated[int, Field(ge=1, le=10_000)] = 60
-    contact: WebUrl | None = None
-    allow_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
-
-
-class Serving(Table):
-    """Where the feeds are served and by how many web workers, each of which keeps some combinations of topics."""
-
-    host: Text = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
-    blocking_threads: Annotated[int, Field(ge=1, le=256)] = 8
-    combinations: Annotated[int, Field(ge=1, le=100_000)] = 256
-    combinations_bytes: Annotated[int, Field(ge=65_536)] = 32 * 1024 * 1024
 
 
 class Settings(BaseSettings):

@@ -6,6 +6,7 @@ It does none of the work itself, so that it has nothing to die of.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -18,15 +19,16 @@ from types import FrameType
 
 import structlog
 
+from feeds.handover import READY
+
 log = structlog.get_logger(__name__)
 
 GRACE = 1.0
 """Seconds that children get to end by themselves."""
 
-DRAIN = signal.SIGUSR1
-"""Tells a child that it is about to be ended: web workers then say on ``/readyz`` that they want no new requests."""
+_COMES_UP = 30.0
+"""Seconds that a successor gets until it answers."""
 
-_DRAINING = 0.3
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _HEALTHY_AFTER = 60.0
@@ -35,19 +37,23 @@ _POLL = 0.1
 
 @dataclass
 class Child:
-    """A process to keep alive: its name in logs, its command line, whether SIGHUP makes it read its configuration anew."""
+    """A process to keep alive: its name in logs, its command line, whether a successor may run beside it for a while."""
 
     name: str
     command: Sequence[str]
-    rereads: bool = False
+    overlaps: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = _FIRST_PAUSE
     due: float = field(default=0.0)
+    _ready: int = -1
 
     def start(self) -> None:
         """Start it in a process group of its own, so that a Ctrl-C on the terminal reaches the supervisor alone."""
-        self.process = subprocess.Popen(self.command, start_new_session=True)  # noqa: S603  our own command line
+        self._ready, theirs = _renewed_pipe(self._ready)
+        environment = {**os.environ, READY: str(theirs)}
+        self.process = subprocess.Popen(self.command, start_new_session=True, env=environment, pass_fds=(theirs,))  # noqa: S603
+        os.close(theirs)
         self.started = time.monotonic()
         log.info("process.started", process=self.name, pid=self.process.pid)
 
@@ -63,10 +69,22 @@ class Child:
         if now >= self.due:
             self.start()
 
+    def is_alive(self) -> bool:
+        """Whether its process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def has_come_up(self) -> bool:
+        """Whether it has said that it answers, or has died."""
+        return bool(select.select([self._ready], [], [], 0)[0])
+
+    def succeed(self, other: Child) -> None:
+        """Go on as the process of another child, which is no more."""
+        self.process, self.started, self._ready, other._ready = other.process, other.started, other._ready, self._ready
+
     def end(self) -> None:
         """End it, by force if it takes too long."""
         if self.process is not None:
-            _signal_group(self.process.pid, signal.SIGTERM)
+            self.process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(GRACE)
             _signal_group(self.process.pid, signal.SIGKILL)
@@ -128,16 +146,28 @@ class Supervisor:
         if not self._succeeds(reload.check, meanwhile=self._children):
             log.error("reload.refused", detail="the service goes on by the configuration that it has")
             return
-        serving = [child for child in self._children if child.rereads]
+        serving = [child for child in self._children if child.overlaps]
         for child in self._children:
-            if not child.rereads:
+            if not child.overlaps:
                 child.end()
         self._succeeds(reload.apply, meanwhile=serving)
         for child in serving:
-            if child.process is not None:
-                with suppress(ProcessLookupError):
-                    child.process.send_signal(signal.SIGHUP)
+            self._replace(child)
         log.info("reload.done")
+
+    def _replace(self, child: Child) -> None:
+        """Start a successor beside a child, and end the child when the successor answers; it stays if that never comes up."""
+        successor = Child(child.name, child.command)
+        successor.start()
+        deadline = time.monotonic() + _COMES_UP
+        while not successor.has_come_up() and time.monotonic() < deadline and not self._stop.wait(_POLL):
+            child.look_after(time.monotonic())
+        if successor.has_come_up() and successor.is_alive():
+            child.end()
+            child.succeed(successor)
+        else:
+            successor.end()
+            log.error("reload.failed", process=child.name, detail="the one that was there goes on")
 
     def _succeeds(self, command: Sequence[str], *, meanwhile: Sequence[Child]) -> bool:
         """Run a command to its end, unless this process is to end before."""
@@ -151,10 +181,7 @@ class Supervisor:
     def _end_all(self) -> None:
         running = [child.process for child in self._children if child.process is not None]
         for process in running:
-            _signal_group(process.pid, DRAIN)
-        time.sleep(_DRAINING)
-        for process in running:
-            _signal_group(process.pid, signal.SIGTERM)
+            process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + GRACE
         for process in running:
             try:
@@ -178,6 +205,13 @@ def run(command: Sequence[str]) -> int:
 def own_command(*arguments: str) -> list[str]:
     """The command line that runs this program again, in the same interpreter."""
     return [sys.executable, "-m", "feeds", *arguments]
+
+
+def _renewed_pipe(former: int) -> tuple[int, int]:
+    """The ends to read and to write of a pipe, in the place of one that is not needed any more."""
+    if former >= 0:
+        os.close(former)
+    return os.pipe()
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -23,10 +23,11 @@ from feeds.courtesy import Courtesy
 from feeds.errors import Problem, SettingsError, StoreError
 from feeds.fetch import Fetcher
 from feeds.init_command import address_of, init
+from feeds.operation import Fetching
 from feeds.outcome import Outcome
 from feeds.pipeline import Pipeline
 from feeds.publish import every_topic, publish_by_force, publish_pending
-from feeds.settings import Fetching, Settings, locate
+from feeds.settings import Settings, locate
 from feeds.sorting import Sorting
 from feeds.store import Store, open_store
 from feeds.store.migrate import open_migrated

@@ -13,7 +13,7 @@ import pytest
 from feeds.courtesy import Courtesy
 from feeds.errors import FetchError
 from feeds.fetch import Fetcher
-from feeds.settings import Fetching
+from feeds.operation import Fetching
 from tests import fakes
 from tests.conftest import ROOT, environment
 from tests.fakes import Page, redirect, refusal
@@ -239,7 +239,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from feeds.courtesy import Courtesy
 from feeds.fetch import Fetcher
-from feeds.settings import Fetching
+from feeds.operation import Fetching
 from feeds.store import open_store
 database, url, folder, pace, times = sys.argv[1:]
 settings = Fetching(timeout=timedelta(seconds=5), pace=timedelta(seconds=float(pace)))

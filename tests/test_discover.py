@@ -16,9 +16,10 @@ from feeds.fetch import Fetcher
 from feeds.findings import finding_of, zone_of
 from feeds.init_command import InitError, init
 from feeds.model import Document, Draft, Source
+from feeds.operation import Fetching
 from feeds.propose import MOST_TOPICS, propose_topics
 from feeds.sample import SampleBlog
-from feeds.settings import Fetching, bundled, load
+from feeds.settings import bundled, load
 from feeds.slugs import slug_of
 from feeds.sources.discover import Home, read_home, sitemaps_in, well_known_feeds
 from feeds.sources.repetition import find_listing

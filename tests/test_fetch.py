@@ -12,7 +12,7 @@ import pytest
 from feeds import __version__
 from feeds.errors import FetchError
 from feeds.fetch import MAX_REDIRECTS, Fetched, Fetcher, NotModified
-from feeds.settings import Fetching
+from feeds.operation import Fetching
 from tests import fakes
 from tests.conftest import find_port
 from tests.fakes import Page, redirect, refusal

@@ -7,7 +7,7 @@ import pytest
 
 from feeds.errors import FetchError
 from feeds.fetch import Fetcher
-from feeds.settings import Fetching
+from feeds.operation import Fetching
 from tests.fakes import Names, Origin, Page, redirect
 
 OPEN = "127.0.0.2"

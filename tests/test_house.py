@@ -13,7 +13,8 @@ import pytest
 
 from feeds.configuration import Compression, Override
 from feeds.model import Site, Source, Topic
-from feeds.settings import Fetching, Serving, Settings
+from feeds.operation import Fetching, Serving
+from feeds.settings import Settings
 from feeds.sources import KINDS
 
 ROOT = Path(__file__).parent.parent

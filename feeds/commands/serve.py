@@ -17,8 +17,9 @@ import click
 
 from feeds import lifeline, logs
 from feeds.commands import configured, unusable, work
+from feeds.operation import Serving
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load
-from feeds.supervisor import DRAIN, Child, Reload, Supervisor, own_command, run
+from feeds.supervisor import Child, Reload, Supervisor, own_command, run
 from feeds.terminal import taken_from_make
 
 
@@ -45,7 +46,6 @@ def clock(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    signal.signal(DRAIN, signal.SIG_IGN)
     work().run_clock(settings, stop)
 
 
@@ -55,7 +55,6 @@ def web(settings: Settings) -> None:
     """Serve what is published, without refreshing (serve starts this by itself)."""
     logs.configure()
     lifeline.hold()
-    signal.signal(DRAIN, signal.SIG_IGN)  # the workers, which inherit this, set their own
     import_module("feeds.server").run(settings.serve)
 
 
@@ -111,13 +110,22 @@ def _demo_environment(origin: str, port: int, folder: Path) -> dict[str, str]:
 
 def _supervise(settings: Settings) -> None:
     """Check what can be checked before anything starts, then run the processes."""
-    serve = settings.serve
-    if not _is_free(serve.host, serve.port):
-        unusable(OSError(f"{serve.host}:{serve.port} is taken; choose another with serve.port or TOPICFEEDS_SERVE__PORT"))
+    _require_free(settings.serve)
     work().prepare(settings)
-    children = [Child("clock", own_command("clock")), Child("web", own_command("web"), rereads=True)]
+    children = [Child("clock", own_command("clock")), Child("web", own_command("web"), overlaps=True)]
     at_terminal = sys.stdin is not None and sys.stdin.isatty()  # whose closing is a hang-up as well
     Supervisor(children, reload=None if at_terminal else Reload(own_command("check"), own_command("apply"))).run()
+
+
+def _require_free(serve: Serving) -> None:
+    """End with exit code 2 where another server listens; the socket file of one that died is in nobody's way."""
+    if serve.socket is None:
+        if not _is_free(serve.host, serve.port):
+            unusable(OSError(f"{serve.host}:{serve.port} is taken; choose another with serve.port or TOPICFEEDS_SERVE__PORT"))
+        return
+    with socket.socket(socket.AF_UNIX) as probe, suppress(FileNotFoundError, ConnectionRefusedError):
+        probe.connect(str(serve.socket))
+        unusable(OSError(f"{serve.socket} is taken; choose another with serve.socket or TOPICFEEDS_SERVE__SOCKET"))
 
 
 def _is_free(host: str, port: int) -> bool:

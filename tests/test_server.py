@@ -1,0 +1,175 @@
+"""What the web server promises whatever clients do: limits, slow clients, ends and reloads without a dropped request."""
+
+import signal
+import socket
+import time
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection
+
+import psutil
+import pytest
+
+from feeds.settings import load
+from tests.conftest import (
+    COMMAND,
+    ask,
+    eventually,
+    find_port,
+    open_pipeline,
+    running,
+    running_origin,
+    topicfeeds,
+    write_config,
+)
+from tests.fakes import BLOG, Time, rss
+from tests.polling import FEED, Readers
+
+SLOW = 200
+HEAD = b"Host: feeds.example\r\nConnection: close\r\n"
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    with running_origin() as origin:
+        origin.put("/index.xml", rss(origin.url, *BLOG))
+        config = write_config(folder, origin.url, serve={"header_timeout": "2s"})
+        with closing(open_pipeline(load(config, environ={}), Time())) as pipeline:
+            pipeline.refresh("blog")
+    return config
+
+
+@pytest.fixture(scope="module")
+def web(config):
+    with started(config) as service:
+        yield service
+
+
+def started(config, **variables):
+    port = find_port()
+    named = {"TOPICFEEDS_CONFIG": str(config), "TOPICFEEDS_SERVE__PORT": str(port), **variables}
+    return running([*COMMAND, "web"], config.parent, port=port, **named)
+
+
+def raw(port, request):
+    """The first line of the answer to bytes; what came of it when the connection was closed."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with suppress(OSError):  # the answer may come before all of it is sent
+            connection.sendall(request)
+        answered = b""
+        with suppress(ConnectionResetError):
+            while b"\r\n" not in answered and (more := connection.recv(4096)):
+                answered += more
+    return int(answered.split(b" ", 2)[1]) if answered else 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /livez HTTP/1.1\r\n" + HEAD + b"\r\n", 200),
+        (b"GET /livez HTTP/1.0\r\n\r\n", 200),
+        (b"GET /" + b"a" * 8000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 404),
+        (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 431),
+        (b"GET /livez HTTP/1.1\r\n" + HEAD + b"X: " + b"a" * 100_000 + b"\r\n\r\n", 431),
+        (b"GET /livez HTTP/1.1\r\n" + HEAD + b"".join(b"X-%d: a\r\n" % n for n in range(200)) + b"\r\n", 431),
+        (b"GET /livez HTTP/1.1\r\n" + HEAD + b"no colon\r\n\r\n", 400),
+        (b"HELLO\r\n\r\n", 400),
+        (b"POST /livez HTTP/1.1\r\n" + HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
+        (b"POST /livez HTTP/1.1\r\n" + HEAD + b"Content-Length: 100000000\r\n\r\n" + b"a" * 1_000_000, 405),
+        (b"POST " + FEED.encode() + b" HTTP/1.1\r\n" + HEAD + b"Content-Length: 1000\r\n\r\nhalf", 405),
+        (b"GET " + FEED.encode() + b" HTTP/1.1\r\n" + HEAD + b"Content-Length: 1000\r\n\r\nhalf", 200),
+    ],
+)
+def test_limits(web, request_, status):
+    web.answers()
+    assert raw(web.port, request_) == status
+    assert ask(web.port, "/livez")[0] == 200
+
+
+def test_slow_clients_keep_nobody_waiting(web):
+    """Heads that never end, and bodies that never come."""
+    web.answers()
+    beginnings = [
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf",
+    ]
+    with ExitStack() as held:
+        for n in range(SLOW):
+            connection = held.enter_context(socket.create_connection(("127.0.0.1", web.port)))
+            connection.sendall(beginnings[n % 2])
+        for target in ("/livez", FEED, "/health", "/", "/feeds/none.atom"):
+            began = time.monotonic()
+            assert ask(web.port, target)[0] in (200, 404, 503)
+            assert time.monotonic() - began < 1
+
+
+def test_a_connection_that_asks_for_nothing_is_closed(web):
+    web.answers()
+    with closing(HTTPConnection("127.0.0.1", web.port, timeout=10)) as connection:
+        connection.request("GET", "/livez")
+        assert connection.getresponse().read() == b"ok\n"
+        began = time.monotonic()
+        assert connection.sock.recv(4096) == b""
+        assert 1 < time.monotonic() - began < 8
+
+
+def test_http_2_without_tls(web):
+    web.answers()
+    empty_settings = b"\0\0\0\x04\0\0\0\0\0"
+    with socket.create_connection(("127.0.0.1", web.port), timeout=10) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + empty_settings)
+        frame = connection.recv(9)
+    assert frame[3] == 4  # SETTINGS (RFC 9113 §6.5)
+
+
+def test_a_unix_socket(config, tmp_path):
+    path = tmp_path / "web.sock"
+    for _ in range(2):  # the second time with the file that the first left behind
+        with started(config, TOPICFEEDS_SERVE__SOCKET=str(path)) as service:
+            eventually(lambda: _over_unix(path) == 200, within=20)
+            assert path.stat().st_mode & 0o777 == 0o660
+            elsewhere = {"TOPICFEEDS_SERVE__SOCKET": str(path), "TOPICFEEDS_DATA": str(tmp_path / "var")}
+            taken = topicfeeds("serve", "-c", str(config), folder=tmp_path, **elsewhere)
+            assert (taken.returncode, "is taken" in taken.stderr) == (2, True)
+            for process in service.tree():
+                process.kill()
+
+
+def _over_unix(path):
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(path))
+        except OSError:
+            return 0
+        connection.sendall(b"GET " + FEED.encode() + b" HTTP/1.1\r\n" + HEAD + b"\r\n")
+        return int(connection.recv(4096).split(b" ")[1])
+
+
+def workers(service):
+    """The web workers of a process that keeps them."""
+    return {child.pid for child in psutil.Process(service.process.pid).children()}
+
+
+def test_a_reload_drops_no_request_and_refuses_none(config):
+    with started(config, TOPICFEEDS_SERVE__WORKERS="2") as service:
+        service.answers()
+        before = workers(service)
+        with Readers(service.port) as readers:
+            time.sleep(0.5)
+            service.process.send_signal(signal.SIGHUP)
+            eventually(lambda: not before & workers(service) and len(workers(service)) == 2, within=30)
+            reached = readers.answers
+            eventually(lambda: readers.answers > reached + 50, within=10)
+        assert before
+        assert (readers.dropped, readers.refused) == ([], 0)
+
+
+def test_an_end_drops_no_request(config):
+    with started(config) as service:
+        service.answers()
+        with Readers(service.port) as readers:
+            eventually(lambda: readers.answers > 50, within=10)
+            service.process.send_signal(signal.SIGTERM)
+            assert service.process.wait(10) == 0
+            eventually(lambda: readers.refused > 8, within=10)
+        assert readers.dropped == []
