@@ -47,6 +47,8 @@ def clock(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     work().run_clock(settings, stop)
+    logging.shutdown()
+    os._exit(0)  # not waiting for the refreshes that are under way: the store bears their end at any instant
 
 
 @click.command()
