@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 CONFIG ?= config/topicfeeds.toml
 
-.PHONY: demo demo-once serve test lint corpus lock clean
+.PHONY: demo demo-once serve test lint corpus bench lock clean
 
 demo: $(VENV)/.run
 	@$(BIN)/topicfeeds demo
@@ -30,6 +30,10 @@ lint: $(VENV)/.dev
 # make corpus CORPUS=path runs the readers over real files kept outside of this repository
 corpus: $(VENV)/.dev
 	$(BIN)/python -m tests.corpus $(CORPUS)
+
+# make bench runs every benchmark, small; make bench FULL=1 as the figures in benchmarks/README.md were taken
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks $(if $(FULL),--full)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

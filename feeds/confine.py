@@ -24,6 +24,7 @@ from feeds.cleaning import clean, clean_draft
 from feeds.errors import ParseError
 from feeds.model import Document, Draft, Page, Parsed, Source
 from feeds.sources import parse
+from feeds.sources.listing import Finding, findings
 from feeds.sources.page import read_page
 
 _LENGTH = struct.Struct(">Q")
@@ -49,6 +50,11 @@ class Confined:
     def read_page(self, document: Document, *, rules: Page, zone: tzinfo) -> Draft:
         """``feeds.sources.page.read_page``, confined, with harmless HTML. Raises ParseError when it takes too long or too much."""
         answer: Draft = self._call("read_page", document.url, (document,), {"rules": rules, "zone": zone})
+        return answer
+
+    def findings(self, source: Source, document: Document, *, zone: tzinfo) -> tuple[Finding, ...]:
+        """``feeds.sources.listing.findings``, confined. Raises ParseError, also when it takes too long or too much."""
+        answer: tuple[Finding, ...] = self._call("findings", document.url, (document, source, zone), {})
         return answer
 
     def close(self) -> None:
@@ -154,7 +160,7 @@ def _read_page(document: Document, *, rules: Page, zone: tzinfo) -> Draft:
     return clean_draft(read_page(document, rules=rules, zone=zone), document.url)
 
 
-_READERS: Mapping[str, Callable[..., object]] = {"parse": _parse, "read_page": _read_page}
+_READERS: Mapping[str, Callable[..., object]] = {"parse": _parse, "read_page": _read_page, "findings": findings}
 
 
 def _serve(memory: int) -> None:

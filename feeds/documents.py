@@ -10,6 +10,7 @@ from feeds.addresses import archive_urls, feed_urls, page_url
 from feeds.configuration import Content
 from feeds.keys import canonical_host
 from feeds.model import ALL, Deleted, Feed, Origin, Post, Site, Topic
+from feeds.redaction import public_address
 from feeds.settings import Settings
 from feeds.store import TopicState
 
@@ -52,7 +53,7 @@ def origins_of(settings: Settings) -> dict[str, Origin]:
     """The sources whose host is not that of the site, as feeds name them."""
     home = canonical_host(settings.site.home)
     elsewhere = (source for source in settings.sources if canonical_host(source.url) != home)
-    return {source.id: Origin(source.title or canonical_host(source.url), source.url) for source in elsewhere}
+    return {source.id: Origin(source.title or canonical_host(source.url), public_address(source.url)) for source in elsewhere}
 
 
 def selections(feed: Feed) -> list[Feed]:

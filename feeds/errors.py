@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from feeds.redaction import redacted
+
 
 class TopicfeedsError(Exception):
     """Anything that topicfeeds itself reports. ``str()`` is one line: what happened, where, what to do."""
@@ -25,7 +27,7 @@ class SettingsError(TopicfeedsError):
     """The configuration as a whole is unusable; carries every problem that was found in it."""
 
     def __init__(self, origin: str, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(f"{origin}: {problem}" for problem in problems))
+        super().__init__(redacted("\n".join(f"{origin}: {problem}" for problem in problems)))
         self.origin = origin
         self.problems = problems
 
@@ -36,6 +38,7 @@ class FetchError(TopicfeedsError):
     ``cause`` is a stable word (``status``, ``timeout``, ``too-large``, ``refused``, ``connection``, ``encoding``,
     ``redirects``, ``truncated``, ``robots``, ``busy``) for logs and metrics; ``retry_after`` is what the origin asked for.
     ``postponed``: the host will not have us now (429, 503, its turn does not come), which says nothing of the document.
+    No error tells a secret that stands in a URL.
     """
 
     def __init__(
@@ -49,9 +52,9 @@ class FetchError(TopicfeedsError):
         permanent: bool = False,
         postponed: bool = False,
     ) -> None:
-        super().__init__(f"{url}: {detail}")
-        self.url = url
-        self.detail = detail
+        super().__init__(redacted(f"{url}: {detail}"))
+        self.url = redacted(url)
+        self.detail = redacted(detail)
         self.cause = cause
         self.postponed = postponed or cause == "busy" or status in (429, 503)
         self.status = status
@@ -63,9 +66,9 @@ class ParseError(TopicfeedsError):
     """What a source answered is not what its kind promises. Nothing of it is used."""
 
     def __init__(self, url: str, detail: str) -> None:
-        super().__init__(f"{url}: {detail}")
-        self.url = url
-        self.detail = detail
+        super().__init__(redacted(f"{url}: {detail}"))
+        self.url = redacted(url)
+        self.detail = redacted(detail)
         self.cause = "parse"
 
     def __reduce__(self) -> tuple[type[ParseError], tuple[str, str]]:

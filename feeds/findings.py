@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from feeds.intake import wanted
 from feeds.model import Draft, Source
+from feeds.redaction import redacted
 from feeds.sources.discover import is_same_site, is_secondary
 from feeds.text import plain
 
@@ -89,12 +90,14 @@ class Finding:
     def __str__(self) -> str:
         """One line for the owner."""
         if self.error:
-            return f"{self.source.kind} {self.source.url}: cannot be used: {self.error}"
+            return f"{self.source.kind} {redacted(self.source.url)}: cannot be used: {self.error}"
         span = f", {self.oldest:%Y-%m-%d} to {self.newest:%Y-%m-%d}" if self._dates else ""
         posts = "1 post" if len(self.wanted) == 1 else f"{len(self.wanted)} posts"
         left_out = f" of {len(self.posts)} under {', '.join(self.source.include)}" if self.source.include else ""
         tags = f"{self.tagged:.0%} tagged" if self.tagged else "no tags"
-        return f"{self.source.kind} {self.source.url}: {posts}{left_out}{span}, {self.dated:.0%} dated, {tags}, {self.text}"
+        return (
+            f"{self.source.kind} {redacted(self.source.url)}: {posts}{left_out}{span}, {self.dated:.0%} dated, {tags}, {self.text}"
+        )
 
 
 def finding_of(source: Source, why: str, drafts: Sequence[Draft]) -> Finding:

@@ -15,6 +15,7 @@ from feeds import folder
 from feeds.errors import FetchError, ParseError
 from feeds.fetch import Fetched, NotModified
 from feeds.model import Document, Draft, Parsed, SetAside, Source
+from feeds.redaction import redacted
 from feeds.sources import ghost, wordpress
 
 _FOLDER_FILES = 20_000
@@ -103,7 +104,7 @@ def _part(url: str, ask: Ask, parse: Callable[[Document], Parsed]) -> Parsed:
         answer = ask(url)
         return parse(answer.document) if isinstance(answer, Fetched) else Parsed(())
     except (FetchError, ParseError) as error:
-        return Parsed((), (SetAside(url, "", str(error)),))
+        return Parsed((), (SetAside(redacted(url), "", str(error)),))
 
 
 def _without_repeats(drafts: Iterable[Draft]) -> tuple[Draft, ...]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from feeds.model import Source
+from feeds.redaction import redacted
 from feeds.store import SourceState, TopicCount, TopicState
 
 Status = Literal["pass", "warn", "fail"]
@@ -54,13 +55,13 @@ def _source(source: Source, facts: Facts, now: datetime) -> dict[str, Any]:
     """A failing source warns; it fails once its last success is longer ago than its allowance."""
     state = facts.sources.get(source.id)
     if state is None:
-        return {"status": "warn", "cause": "has not been looked at yet", "url": source.url}
+        return {"status": "warn", "cause": "has not been looked at yet", "url": redacted(source.url)}
     overdue = now - (state.last_success or state.since) > source.allowance
     status: Status = "pass" if not state.failures else "fail" if overdue else "warn"
     return {
         "status": status,
         "cause": state.error if state.failures else "",
-        "url": state.url,
+        "url": redacted(state.url),
         "last_attempt": _time(state.last_attempt),
         "last_success": _time(state.last_success),
         "last_change": _time(state.last_change),

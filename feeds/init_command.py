@@ -16,6 +16,7 @@ from feeds.errors import FetchError, ParseError, TopicfeedsError
 from feeds.fetch import Fetcher
 from feeds.findings import Finding, zone_of
 from feeds.propose import propose_topics
+from feeds.redaction import redacted
 from feeds.settings import load
 from feeds.starter import Starter, language_of, write_toml
 
@@ -54,7 +55,7 @@ def init(
     if output != STDOUT and output.exists() and not force:
         raise InitError(f"{output} exists and stays as it is; --force overwrites it, --output names another file", unusable=True)
     visit = Visit(fetcher, pace)
-    _say(console, f"Looking at {url}")
+    _say(console, f"Looking at {redacted(url)}")
     try:
         found = survey(address_of(url), visit)
     except (FetchError, ParseError) as error:
@@ -62,7 +63,7 @@ def init(
     _show(console, found)
     usable = [finding for finding in found.findings if not finding.error]
     if not usable:
-        raise InitError(f"{url}: no source was found; if you know one, write topicfeeds.toml by hand")
+        raise InitError(f"{redacted(url)}: no source was found; if you know one, write topicfeeds.toml by hand")
     chosen = _choose(usable, console, ask=not yes and (sys.stdin.isatty() if interactive is None else interactive), yes=yes)
     starter = _starter(found, chosen, visit, console)
     _write(write_toml(starter), output, force=force)

@@ -7,6 +7,8 @@ import sys
 
 import structlog
 
+from feeds.redaction import redact_event
+
 
 def configure(*, level: int = logging.INFO) -> None:
     """One line per event on standard error, from ``level`` on. Calling it again changes only the level."""
@@ -18,9 +20,9 @@ def configure(*, level: int = logging.INFO) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.StackInfoRenderer(),
     ]
-    renderer: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer(colors=True)]
+    rendering: list[structlog.typing.Processor] = [redact_event, structlog.dev.ConsoleRenderer(colors=True)]
     if not sys.stderr.isatty():
-        renderer = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        rendering = [structlog.processors.format_exc_info, redact_event, structlog.processors.JSONRenderer(ensure_ascii=False)]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -30,7 +32,7 @@ def configure(*, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering]
         )
     )
     root = logging.getLogger()

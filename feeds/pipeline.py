@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,6 +30,7 @@ from feeds.saving import Taken
 from feeds.schedule import Rhythm, next_check
 from feeds.settings import Settings
 from feeds.sorting import KNOWN, Arrival, Sorting
+from feeds.sources.listing import Finding
 from feeds.store import SourceState, Store, Transaction
 from feeds.vanished import Vanished
 
@@ -37,6 +38,15 @@ log = structlog.get_logger(__name__)
 
 _AGAIN_SOON = timedelta(minutes=1)
 _MOVES_BELIEVED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the selectors of a source found in the listing page at ``url``, item by item, and the page that comes next."""
+
+    url: str
+    findings: tuple[Finding, ...]
+    next: str
 
 
 class Pipeline:
@@ -85,6 +95,15 @@ class Pipeline:
         gathered = self._gather(source, url=source.url, etag="", last_modified="", is_news=lambda _: False)
         assert isinstance(gathered, Gathered)  # nothing was given that could be unmodified
         return gathered
+
+    def look_closely(self, source: Source) -> Listed:
+        """What each selector finds in a listing page, without storing anything. Raises FetchError or ParseError."""
+        answer = self.courtesy.get_page(asked_at(source.url, source, self.settings.site))
+        assert isinstance(answer, Fetched)  # it was asked for unconditionally
+        zone = ZoneInfo(source.timezone or self.settings.site.timezone)
+        findings = self._confined.findings(source, answer.document, zone=zone)
+        older = self._confined.parse(source, answer.document, zone=zone).older
+        return Listed(answer.document.url, findings, older[0] if older else "")
 
     def publish(self) -> int:
         """Publish every topic that is pending; how many representations changed."""

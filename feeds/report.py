@@ -18,13 +18,16 @@ from feeds.gather import Gathered
 from feeds.intake import wanted
 from feeds.look import keys_of
 from feeds.model import ALL, Draft, Source
+from feeds.pipeline import Listed
 from feeds.publish import every_topic
+from feeds.redaction import redacted
 from feeds.settings import Settings
+from feeds.sources.listing import Finding
 from feeds.starter import topic_table
 from feeds.store import SourceState, Store, TopicCount
 from feeds.store.selections import count_unclaimed, newest_with_topics
 from feeds.suggest import Known, Suggestion, suggest
-from feeds.text import one_line
+from feeds.text import excerpt, one_line
 
 _NEWEST = 5000
 """So many posts are looked at for suggestions."""
@@ -45,7 +48,7 @@ def sources(settings: Settings, store: Store) -> None:
     for name, items in aside.items():
         click.echo(f"\n{name}: {len(items)} set aside")
         for item in items:
-            click.echo(f"  {item.key}  {item.title}\n      {item.reason}")
+            click.echo(redacted(f"  {item.key}  {item.title}\n      {item.reason}"))
 
 
 def topics(settings: Settings, store: Store) -> None:
@@ -105,10 +108,24 @@ def tried(source: Source, gathered: Gathered) -> None:
     for draft in taken:
         click.echo("\n".join(_draft_lines(draft)))
     for item in gathered.set_aside:
-        click.echo(f"set aside: {item.key}: {item.reason}")
+        click.echo(redacted(f"set aside: {item.key}: {item.reason}"))
     left = len(gathered.drafts) - len(taken)
     note = f", {left} left out by include and exclude" if left else ""
     click.echo(f"{source.id}: {len(taken)} posts{note}, {len(gathered.set_aside)} set aside; nothing was stored")
+
+
+def listed(source: Source, page: Listed) -> None:
+    """What each selector of a listing found, item by item, and what was made of it."""
+    assert source.listing is not None  # else the page could not be read
+    click.echo(redacted(page.url))
+    for number, finding in enumerate(page.findings, 1):
+        click.echo("\n".join(_finding_lines(number, finding, source)))
+    taken = [finding for finding in page.findings if _is_wanted(finding, source)]
+    aside = sum(bool(finding.reason) for finding in page.findings)
+    left = len(page.findings) - len(taken) - aside
+    click.echo(f"next page: {redacted(page.next) or 'none'} (listing.next = {_quoted(source.listing.next)})")
+    note = f", {left} left out by include and exclude" if left else ""
+    click.echo(f"{source.id}: {len(taken)} posts{note}, {aside} set aside; nothing was stored")
 
 
 def history(store: Store, name: str) -> bool:
@@ -137,7 +154,7 @@ def _state_cells(store: Store, source: Source, state: SourceState | None) -> tup
         "stopped" if state.stopped else f"failing ({state.failures})" if state.failures else "ok" if state.last_success else "new"
     )
     due = "never" if state.stopped else _moment(state.next_check)
-    return (name, str(store.count_of_source(source.id)), _moment(state.last_success), due, state.error)
+    return (name, str(store.count_of_source(source.id)), _moment(state.last_success), due, redacted(state.error))
 
 
 def _draft_lines(draft: Draft) -> list[str]:
@@ -153,6 +170,37 @@ def _draft_lines(draft: Draft) -> list[str]:
         "page": "its page is read for the rest" if draft.partial else "",
     }
     return [draft.title or "(no title)", *(f"    {name:7}{value}" for name, value in fields.items() if value)]
+
+
+def _finding_lines(number: int, finding: Finding, source: Source) -> list[str]:
+    """Each selector with the words that it found, and what they were understood as."""
+    rules = source.listing
+    assert rules is not None
+    date = f"{_said(finding.date)} → {_moment(finding.published)} UTC" if finding.published else f"{_said(finding.date)} → no date"
+    found = {
+        "title": (rules.title or rules.link, _said(finding.title)),
+        "link": (rules.link, f"{_said(finding.link)} → {finding.url or 'no URL'}"),
+        "date": (rules.date or "time[datetime]", date if finding.date else "nothing"),
+        "summary": (rules.summary, _said(one_line(finding.summary))),
+    }
+    lines = [f"{number:3} {name:8}{_quoted(selector)}: {value}" for name, (selector, value) in found.items()]
+    if finding.reason:
+        lines.append(f"    set aside: {finding.reason}")
+    elif not _is_wanted(finding, source):
+        lines.append("    left out by include and exclude")
+    return [redacted(line if n == 0 else f"    {line[4:]}") for n, line in enumerate(lines)]
+
+
+def _is_wanted(finding: Finding, source: Source) -> bool:
+    return not finding.reason and bool(wanted([Draft(url=finding.url)], source))
+
+
+def _said(words: str) -> str:
+    return f'"{excerpt(words, 120)}"' if words else "nothing"
+
+
+def _quoted(selector: str | None) -> str:
+    return f"'{selector}'" if selector else "not set"
 
 
 def _moment(moment: datetime | None) -> str:

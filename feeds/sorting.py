@@ -61,7 +61,8 @@ class Sorting:
 
     def align(self, now: datetime) -> None:
         """Bring the store in line with the configuration. Done twice, it changes nothing."""
-        sources = {s.id: (s.url, publish.fingerprint(s)) for s in self._settings.sources}
+        zone = self._settings.site.timezone  # where dates without one live, unless the source has its own
+        sources = {s.id: (s.url, publish.fingerprint(s, s.timezone or zone)) for s in self._settings.sources}
         with self._store.writing() as transaction:
             transaction.keep_sources(sources, now)
         self._keep_topics(now)

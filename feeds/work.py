@@ -160,7 +160,11 @@ def try_source(settings: Settings, source_id: str) -> None:
     source = next(source for source in settings.sources if source.id == source_id)
     with tempfile.TemporaryDirectory(prefix="topicfeeds-try-") as folder:
         pipeline, _ = assemble(settings.model_copy(update={"data": Path(folder), "database": ""}))
-        report.tried(source, pipeline.look(source))
+        if source.kind == "listing":
+            report.listed(source, pipeline.look_closely(source))
+        else:
+            report.tried(source, pipeline.look(source))
+        pipeline.close()
 
 
 def show_sources(settings: Settings) -> None:

@@ -515,3 +515,23 @@ def refresh_in_peace(folder):
 
 def has_tables(store):
     return sa.inspect(store.engine).has_table("ledger")
+
+
+# -- zones -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_of_the_site_s_zone_reads_every_source_anew_but_those_with_a_zone_of_their_own(assemble, blog, tmp_path):
+    (tmp_path / "posts").mkdir()
+    (tmp_path / "posts" / "raft.md").write_text("---\ntitle: Raft\ndate: 2026-08-01\n---\nA quorum.\n")
+    blog.put("/index.xml", rss(blog.url, *BLOG), etag='"1"')
+    blog.put("/other.xml", rss(blog.url, *BLOG), etag='"1"')
+    sources = [
+        {"id": "blog", "url": f"{blog.url}/index.xml"},
+        {"id": "settled", "url": f"{blog.url}/other.xml", "timezone": "Asia/Tokyo"},
+        {"id": "folder", "kind": "folder", "url": "https://blog.example/", "path": str(tmp_path / "posts")},
+    ]
+    told = []
+    for zone in ("UTC", "UTC", "Europe/Berlin"):
+        pipeline = assemble(sources=sources, site={"timezone": zone})
+        told.append([pipeline.refresh(source["id"]).result for source in sources])
+    assert told[1:] == [["not-modified"] * 3, ["unchanged", "not-modified", "unchanged"]]
