@@ -5,6 +5,7 @@ The copy goes through the same code as the real thing, so that the answer is wha
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,17 +30,18 @@ _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry as a reader knows it."""
+    """An entry as a reader knows it; ``rest`` is the fingerprint of all that it shows of it, text and tags included."""
 
     id: str
     title: str
     link: str
     updated: str
+    rest: str
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A feed as a reader sees it: its own words (id, title, subtitle, language), its entries in order, its bytes."""
+    """A feed as a reader sees it: its own words (id, title, subtitle, language, page), its entries in order, its bytes."""
 
     words: Mapping[str, str]
     entries: tuple[Entry, ...]
@@ -108,16 +110,18 @@ def read(body: bytes) -> Document:
     root = etree.fromstring(body)
     words = {name: root.findtext(f"{_ATOM}{name}") or "" for name in ("id", "title", "subtitle")}
     entries = tuple(_entry(entry) for entry in root.iterfind(f"{_ATOM}entry"))
-    return Document(words | {"language": root.get(_LANGUAGE) or ""}, entries, body)
+    return Document(words | {"language": root.get(_LANGUAGE) or "", "page": _link(root)}, entries, body)
 
 
 def _entry(entry: etree._Element) -> Entry:
     entry_id, title, updated = (entry.findtext(f"{_ATOM}{name}") or "" for name in ("id", "title", "updated"))
-    return Entry(entry_id, title, _link(entry), updated)
+    rest = hashlib.sha256(etree.tostring(entry, method="c14n", exclusive=True, with_tail=False)).hexdigest()[:16]
+    return Entry(entry_id, title, _link(entry), updated, rest)
 
 
-def _link(entry: etree._Element) -> str:
-    links = (link for link in entry.iterfind(f"{_ATOM}link") if link.get("rel", "alternate") == "alternate")
+def _link(element: etree._Element) -> str:
+    """What it is about: the page of a feed or an entry."""
+    links = (link for link in element.iterfind(f"{_ATOM}link") if link.get("rel", "alternate") == "alternate")
     return next((link.get("href") or "" for link in links), "")
 
 

@@ -10,8 +10,7 @@ import pytest
 from lxml import etree
 
 from app import create_app
-from feeds.preview import preview, read
-from tests.conftest import dump
+from feeds.preview import read
 from tests.fakes import NOW, Item, rss
 
 GO = {"slug": "go", "title": "Go", "terms": ["goroutine"]}
@@ -237,79 +236,6 @@ def test_two_sources_fill_a_new_service(blog, assemble):
     pipeline.refresh("blog")
     pipeline.refresh("other")
     assert len(titles(pipeline, "go")) == 17
-
-
-# -- preview against reality ---------------------------------------------------------------------------------------------
-
-EDITS = {
-    "nothing": {},
-    "rule that adds": {"topics": [{**GO, "terms": ["goroutine", "seqlock"]}, RAFT]},
-    "rule that removes": {"topics": [{**GO, "terms": ["none"]}, RAFT]},
-    "never": {"topics": [{**GO, "never": ["About goroutine 3"]}, RAFT]},
-    "rename": {"topics": [{**GO, "slug": "golang", "aliases": ["go"]}, RAFT]},
-    "merge": {"topics": [{**GO, "terms": ["goroutine", "quorum"], "aliases": ["raft"]}]},
-    "split": {"topics": [*TOPICS, {"slug": "three", "title": "Three", "terms": ["goroutine 3"]}]},
-    "retire": {"topics": [GO, {**RAFT, "retired": {"on": str(NOW.date())}}]},
-    "retired long ago": {"topics": [GO, {**RAFT, "retired": {"on": "2020-01-01", "to": "go"}}]},
-    "new topic": {"topics": [*TOPICS, {"slug": "locks", "title": "Locks", "terms": ["seqlock"]}]},
-    "removed topic": {"topics": [GO]},
-    "title": {"topics": [{**GO, "title": "Golang"}, RAFT]},
-    "language": {"site": {"language": "fr"}},
-    "fewer items": {"site": {"items": 3}},
-    "site title": {"site": {"title": "Journal"}},
-}
-SEEN = {"nothing": False}
-
-
-@pytest.mark.parametrize("edit", EDITS)
-def test_what_preview_says_is_what_then_happens(service, configure, clock, edit):
-    pipeline = service(site={"items": 20})
-    database = pipeline.settings.database
-    tables = {"topics": TOPICS, **EDITS[edit]}
-    tables["site"] = {"items": 20, **tables.get("site", {})}
-    before, store_before = served(pipeline), everything(pipeline)
-    said = {change.slug: change for change in preview(configure(database=database, **tables), clock())}
-    assert everything(pipeline) == store_before
-    after_pipeline = service(**tables)
-    after = served(after_pipeline)
-    assert any(change.is_seen for change in said.values()) == SEEN.get(edit, True)
-    for slug, document in before.items():
-        then = after.get(after_pipeline.store.standings()[slug].leads_to or slug)
-        if slug not in said:
-            assert then == document
-        else:
-            agree(said[slug], document, then)
-    fresh = {change.slug for change in said.values() if change.status == "new"}
-    renamed = {change.leads_to for change in said.values() if change.status in ("renamed", "merged")}
-    assert after.keys() - before.keys() == fresh | (renamed - before.keys())
-
-
-def agree(change, before, after):
-    old = {entry.id for entry in before.entries}
-    if change.status == "gone":
-        assert after is None or change.leads_to
-        return
-    new = {entry.id for entry in after.entries}
-    assert {entry.id for entry in (*change.appear, *change.resurface)} == new - old
-    assert {entry.id for entry in change.vanish} == old - new
-    kept = {entry.id: entry for entry in before.entries}
-    assert set(change.changed) == {entry for entry in after.entries if entry.id in old and kept[entry.id] != entry}
-    assert {name: after.words[name] for name in change.words} == {name: both[1] for name, both in change.words.items()}
-
-
-def served(pipeline):
-    found = [p for p in pipeline.store.publications()[2] if p.path == f"/feeds/{p.topic}.atom"]
-    return {publication.topic: read(publication.codings["identity"]) for publication in found}
-
-
-def everything(pipeline):
-    return dump(pipeline.store)
-
-
-def test_a_preview_before_anything_was_published_calls_every_feed_new(configure, clock, tmp_path):
-    changes = preview(configure(topics=TOPICS, database=f"sqlite:///{tmp_path / 'none.db'}"), clock())
-    assert [(change.slug, change.status) for change in changes] == [("all", "new"), ("go", "new"), ("raft", "new")]
-    assert not (tmp_path / "none.db").exists()
 
 
 def test_the_closing_entry_is_written_in_every_format(service):
