@@ -248,14 +248,19 @@ def ask(port: int, target: str, *, method: str = "GET", **headers: str) -> tuple
     """One request over a socket: status, headers by lower-case name, body. ``if_none_match=`` gives that header."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.putrequest(method, target, skip_host="host" in headers, skip_accept_encoding=True)
-        for name, value in headers.items():
-            connection.putheader(name.replace("_", "-").title(), value)
-        connection.endheaders()
-        response = connection.getresponse()
-        return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+        return sent(connection, method, target, headers)
     finally:
         connection.close()
+
+
+def sent(connection: HTTPConnection, method: str, target: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
+    """One request over a connection, which can be used again."""
+    connection.putrequest(method, target, skip_host="host" in headers, skip_accept_encoding=True)
+    for name, value in headers.items():
+        connection.putheader(name.replace("_", "-").title(), value)
+    connection.endheaders()
+    response = connection.getresponse()
+    return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
 
 
 @dataclass

@@ -5,14 +5,16 @@ import random
 import shutil
 import sys
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from http.client import HTTPConnection, RemoteDisconnected
 from urllib.parse import unquote
 
 import pytest
 
 from app import create_app
 from feeds.settings import load
-from tests.conftest import COMMAND, ROOT, ask, find_port, open_pipeline, running, running_origin, topicfeeds, write_config
+from tests.conftest import COMMAND, ROOT, find_port, open_pipeline, running, running_origin, sent, topicfeeds, write_config
 from tests.fakes import BLOG, NOW, Item, Time, rss
 
 IN_PROCESS = ("wrapped", "bare")
@@ -25,13 +27,34 @@ EVERY = (*WHOLE, pytest.param("files", marks=NGINX))
 """``files`` is nginx alone."""
 
 
+@dataclass(frozen=True)
+class Ways:
+    """Where the ways to run the service differ: each field is what the service does."""
+
+    tags: str = "content"
+    lenient: bool = True
+    if_none_match_alone: bool = True
+    order: tuple[str, ...] = ()
+    refused: int = 404
+
+
+OF_NGINX = Ways(
+    tags="file",  # it makes them of time and size, whatever is configured; a file has one only, so the form for browsers has none
+    lenient=False,  # it compares tags as they are written: no lost quote, no suffix of a proxy's
+    if_none_match_alone=False,  # If-Modified-Since is evaluated as well where If-None-Match matches
+    order=("br", "zstd", "gzip", "identity"),  # among codings that a client likes alike: it does not look at sizes
+    refused=400,  # paths with NUL or above the root are refused before any configuration counts
+)
+"""All that nginx cannot do as the service does, and why; docs/export.md tells it to owners."""
+
+
 class Stack:
     """A way to run the application: ``stack("GET", path, accept_encoding="gzip")`` gives status, headers and body."""
 
-    def __init__(self, send, *, port=0, makes_its_own_tags=False):
+    def __init__(self, send, *, port=0, ways=Ways()):
         self._send = send
         self.port = port
-        self.makes_its_own_tags = makes_its_own_tags
+        self.ways = ways
 
     def __call__(self, method, target, **headers):
         status, answered, body = self._send(method, target, headers)
@@ -50,23 +73,30 @@ def open_stack(name, config, folder):
         yield Stack(in_process(create_app(load(config, environ={})), wrapped=name == "wrapped"))
     elif name == "files":
         with nginx(config, folder) as port:
-            yield over_sockets(port, makes_its_own_tags=True)
+            yield over_sockets(port, ways=OF_NGINX)
     elif name == "nginx":
         with (
             service("granian", config, folder) as behind,
             nginx(config, folder, "--upstream", f"http://127.0.0.1:{behind}") as port,
         ):
-            yield over_sockets(port, makes_its_own_tags=True)
+            yield over_sockets(port, ways=OF_NGINX)
     else:
         with service(name, config, folder) as port:
             yield over_sockets(port)
 
 
-def over_sockets(port, *, makes_its_own_tags=False):
-    def send(method, target, headers):
-        return ask(port, target, method=method, **headers)
+def over_sockets(port, *, ways=Ways()):
+    """Requests over one connection that is kept open: what one answer has too much or too little spoils the next."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
 
-    return Stack(send, port=port, makes_its_own_tags=makes_its_own_tags)
+    def send(method, target, headers):
+        try:
+            return sent(connection, method, target, headers)
+        except (RemoteDisconnected, ConnectionError):  # the server has closed it meanwhile
+            connection.close()
+            return sent(connection, method, target, headers)
+
+    return Stack(send, port=port, ways=ways)
 
 
 @contextmanager
