@@ -239,14 +239,14 @@ def test_watching_outlives_the_store(publish, tmp_path):
     publish("Raft one")
     folder, config, database = tmp_path / "out", tmp_path / "topicfeeds.toml", tmp_path / "var" / "topicfeeds.db"
     with running([*COMMAND, "export", str(folder), "--watch", "-c", str(config)], tmp_path) as process:
-        eventually((folder / "nginx.conf").exists, within=20)
+        eventually((folder / "topicfeeds-server.conf").exists, within=20)  # what is written last
         files = set(files_of(folder))
         database.rename(f"{database}.away")
         process.wait_output("export.failed")
         assert set(files_of(folder)) == files
         database.with_name(f"{database.name}.away").rename(database)
         publish("Raft two")
-        eventually(lambda: b"Raft two" in (folder / "public/feeds/distributed-systems.atom").read_bytes(), within=3)
+        eventually(lambda: b"Raft two" in (folder / "public/feeds/distributed-systems.atom").read_bytes(), within=10)
 
 
 def test_nginx_is_told_of_a_new_configuration_and_only_then(publish, tmp_path):
