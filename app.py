@@ -22,6 +22,7 @@ from feeds.shelf import Shelf
 from feeds.store import open_store
 from feeds.web import errors, machines, people, readers
 from feeds.web.archives import Archives
+from feeds.web.counting import Counting
 from feeds.web.serving import ShelfFirst
 from feeds.web.topics import Topics
 
@@ -34,7 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load()
     logs.configure()
     store = open_store(settings.database_url)
-    shelf = Shelf(store, settings.data)
+    shelf, counting = Shelf(store, settings.data), Counting(store, hops=settings.serve.forwarded_hops)
     draining = threading.Event()
     app = Flask("topicfeeds", static_folder=None)
     app.url_map.merge_slashes = False
@@ -45,9 +46,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(people.blueprint(shelf, topics))
     app.register_blueprint(machines.blueprint(settings, store, shelf, draining=draining.is_set, now=lambda: datetime.now(UTC)))
     errors.register(app)
-    app.extensions["topicfeeds"] = {"shelf": shelf, "store": store, "combinations": combinations, "draining": draining}
-    app.wsgi_app = ShelfFirst(app.wsgi_app, shelf)  # type: ignore[method-assign]
+    app.extensions["topicfeeds"] = {
+        "shelf": shelf,
+        "store": store,
+        "combinations": combinations,
+        "draining": draining,
+        "counting": counting,
+    }
+    app.wsgi_app = ShelfFirst(app.wsgi_app, shelf, counting.record)  # type: ignore[method-assign]
     shelf.watch()
+    counting.watch()
     return app
 
 

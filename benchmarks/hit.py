@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 import timeit
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -46,7 +47,8 @@ def _in_turns(hit: Callable[..., Any], view: Callable[..., Any], environ: dict[s
 
 
 def _wrapped(representation: Representation) -> ShelfFirst:
-    return ShelfFirst(lambda *_: [], SimpleNamespace(paths={PATH: representation}))  # type: ignore[arg-type]
+    shelf = SimpleNamespace(paths={PATH: representation})
+    return ShelfFirst(lambda *_: [], shelf, deque(maxlen=1000).append)  # type: ignore[arg-type]
 
 
 def _viewed(representation: Representation) -> Flask:

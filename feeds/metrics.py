@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from feeds import __version__
 from feeds.health import Facts
+from feeds.store.traffic import Served
 
 Gauge, Counter = GaugeMetricFamily, CounterMetricFamily
 
@@ -17,8 +18,9 @@ Gauge, Counter = GaugeMetricFamily, CounterMetricFamily
 class StoreMetrics(Collector):
     """What the store and the shelf of this worker say at one moment."""
 
-    def __init__(self, facts: Facts, *, revision: int, representations: int, pending: int) -> None:
+    def __init__(self, facts: Facts, served: Served, *, revision: int, representations: int, pending: int) -> None:
         self._facts = facts
+        self._served = served
         self._revision = revision
         self._representations = representations
         self._pending = pending
@@ -33,6 +35,7 @@ class StoreMetrics(Collector):
         yield Gauge("topicfeeds_shelf_representations", "Resources that this worker serves from memory.", self._representations)
         yield from self._sources()
         yield from self._topics()
+        yield from self._traffic()
 
     def _sources(self) -> Iterator[Metric]:
         fetches = Counter("topicfeeds_source_fetches", "Fetches of a source by result.", labels=["source", "result"])
@@ -54,6 +57,19 @@ class StoreMetrics(Collector):
             due.add_metric([name], _stamp(state.next_check))
             aside.add_metric([name], self._facts.set_aside.get(name, 0))
         yield from (fetches, failures, success, due, aside)
+
+    def _traffic(self) -> Iterator[Metric]:
+        answers = Counter("topicfeeds_http_answers", "Answers of topic feeds by status.", labels=["topic", "format", "status"])
+        size = Counter(
+            "topicfeeds_http_answer_bytes", "Bytes of these answers without headers.", labels=["topic", "format", "status"]
+        )
+        people = Gauge("topicfeeds_topic_subscribers", "People who subscribed on one of the last days.", labels=["topic"])
+        for (topic, suffix, status), (count, octets) in sorted(self._served.totals.items()):
+            answers.add_metric([topic, suffix, str(status)], count)
+            size.add_metric([topic, suffix, str(status)], octets)
+        for topic, subscribers in sorted(self._served.subscribers.items()):
+            people.add_metric([topic], subscribers)
+        yield from (answers, size, people)
 
     def _topics(self) -> Iterator[Metric]:
         posts = Gauge("topicfeeds_topic_posts", "Posts of a topic.", labels=["topic"])

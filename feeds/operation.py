@@ -40,7 +40,8 @@ class Serving(Table):
     """Where the feeds are served, by how many web workers, and what a connection may ask of them.
 
     ``socket`` is a Unix socket in the place of ``host`` and ``port``. ``header_timeout`` bounds how long a request's head may take,
-    and how long a connection may be idle between two.
+    and how long a connection may be idle between two. ``forwarded_hops`` is how many proxies stand in front, each of which adds the
+    address of whom it heard to X-Forwarded-For; more of the field is not believed.
     """
 
     host: Text = "127.0.0.1"
@@ -51,5 +52,6 @@ class Serving(Table):
     backlog: Annotated[int, Field(ge=128, le=65_535)] = 4096
     header_timeout: Annotated[PositiveDuration, AfterValidator(_header_timeout)] = timedelta(seconds=30)
     header_bytes: Annotated[int, Field(ge=8192, le=1 << 20)] = 32 * 1024
+    forwarded_hops: Annotated[int, Field(ge=0, le=16)] = 0
     combinations: Annotated[int, Field(ge=1, le=100_000)] = 256
     combinations_bytes: Annotated[int, Field(ge=65_536)] = 32 * 1024 * 1024

@@ -54,6 +54,7 @@ class Shelf:
         self._arriving: dict[str, Record] = {}
         self._store = store
         self._segment = Segment(_writable(folder) / "shelf")
+        self._loading = threading.Lock()
         self._stop = threading.Event()
 
     def __len__(self) -> int:
@@ -86,6 +87,10 @@ class Shelf:
 
     def load(self) -> bool:
         """Take over what changed in the store; whether anything did. A store that cannot be read changes nothing."""
+        with self._loading:
+            return self._load()
+
+    def _load(self) -> bool:
         before = self.edition
         self._read_on()
         try:
@@ -108,6 +113,7 @@ class Shelf:
         self._stop.set()
 
     def _start(self) -> None:
+        self._loading = threading.Lock()  # in a process that was forked, whoever held the former one is not there
         self._stop = threading.Event()
         threading.Thread(target=self._watch, args=(self._stop,), name="shelf", daemon=True).start()
 

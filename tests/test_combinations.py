@@ -257,6 +257,7 @@ class Service:
     def close(self):
         self.app.extensions["topicfeeds"]["combinations"].close()
         self.app.extensions["topicfeeds"]["shelf"].close()
+        self.app.extensions["topicfeeds"]["counting"].close()
         self.app.extensions["topicfeeds"]["store"].close()
         self.pipeline.close()
 
@@ -336,6 +337,7 @@ def test_a_flood_of_combinations_leaves_no_more_than_the_bound(blog, start):
     topics = [{"slug": f"t{n}", "title": f"T{n}", "terms": ["quorum"]} for n in range(12)]
     service = start(topics=topics, serve={"combinations": 5})
     service.refresh()
+    eventually(lambda: service.get("/feeds/t0,t1.atom").status_code == 200, within=30)  # the process that renders has come up
     statuses = {service.get(f"/feeds/t{n},t{m}.atom").status_code for n in range(10, 12) for m in range(2, 10) if n > m}
     assert statuses <= {200, 301}
     for n in range(2, 9):

@@ -43,6 +43,7 @@ class Service:
 
     def close(self):
         self.app.extensions["topicfeeds"]["shelf"].close()
+        self.app.extensions["topicfeeds"]["counting"].close()
         self.app.extensions["topicfeeds"]["store"].close()
         self.store.close()
 
@@ -224,3 +225,16 @@ def test_feeds_are_served_on_when_postgresql_is_gone(blog, configure, postgres):
     assert (status, health["status"]) == (503, "fail")
     assert service.client.get("/feeds/all.atom").get_data() == feed
     service.close()
+
+
+def test_what_the_service_answers_is_in_its_metrics(blog, start):
+    service = start()
+    service.refresh()
+    etag = service.client.get("/feeds/all.atom").headers["ETag"]
+    service.client.get("/feeds/all.atom", headers={"If-None-Match": etag})
+    service.client.head("/feeds/all.atom")
+    service.app.extensions["topicfeeds"]["counting"].write()
+    metrics = service.client.get("/metrics").get_data(as_text=True)
+    assert 'topicfeeds_http_answers_total{format="atom",status="304",topic="all"} 1.0' in metrics
+    assert 'topicfeeds_http_answers_total{format="atom",status="200",topic="all"} 2.0' in metrics
+    assert 'topicfeeds_topic_subscribers{topic="all"} 1.0' in metrics

@@ -242,3 +242,25 @@ set_aside = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("since", Moment, nullable=False),
 )
+
+traffic = sa.Table(
+    "traffic",
+    metadata,
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("topic", sa.String(64), primary_key=True),
+    sa.Column("format", sa.String(16), primary_key=True),
+    sa.Column("status", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("answers", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+)
+"""What was served."""
+
+readers = sa.Table(
+    "readers",
+    metadata,
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("topic", sa.String(64), primary_key=True),
+    sa.Column("client", sa.String(24), primary_key=True),
+    sa.Column("people", sa.BigInteger, nullable=False),
+)
+"""Who subscribed in the last days, and for how many people. ``client`` is a hash that is another one on another day."""

@@ -16,6 +16,7 @@ from feeds.metrics import StoreMetrics
 from feeds.settings import Settings
 from feeds.shelf import Shelf
 from feeds.store import Store
+from feeds.store.traffic import served
 from feeds.web.errors import not_yet, plain
 from feeds.web.serving import from_shelf
 
@@ -52,11 +53,15 @@ def blueprint(
     def metrics() -> Response:
         try:
             facts = _facts(store)
+            with store.reading() as connection:
+                counted = served(connection)
         except SQLAlchemyError:
             return plain(503, "The store cannot be read.")
         pending = sum(state.changed != state.published for state in facts.topics.values() if state.phase != "lost")
         registry = CollectorRegistry()
-        registry.register(StoreMetrics(facts, revision=shelf.edition.revision, representations=len(shelf), pending=pending))
+        registry.register(
+            StoreMetrics(facts, counted, revision=shelf.edition.revision, representations=len(shelf), pending=pending)
+        )
         return _unstored(Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST))
 
     @machines.get("/api/topics.json")

@@ -18,27 +18,35 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
+Recorded = tuple[str, str, int, str, str, str]
+
 SAFE_METHODS = ("GET", "HEAD")
 
 
 class ShelfFirst:
-    """WSGI middleware: GET and HEAD of a path on the shelf are answered here, everything else by the application."""
+    """WSGI middleware: GET and HEAD of a path on the shelf are answered here, everything else by the application.
 
-    def __init__(self, application: Application, shelf: Shelf) -> None:
+    ``record`` is given a ``counting.Hit``, as a plain tuple, for each answer.
+    """
+
+    def __init__(self, application: Application, shelf: Shelf, record: Callable[[Recorded], None]) -> None:
         self._application = application
         self._shelf = shelf
+        self._record = record
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        method = environ["REQUEST_METHOD"]
+        method, asked = environ["REQUEST_METHOD"], environ.get
         if method in SAFE_METHODS:
-            path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+            path, query = environ["PATH_INFO"], asked("QUERY_STRING", "")
             representation = None if query else self._shelf.paths.get(path)
             if representation is None:
                 representation = self._shelf.find(path, query)
             if representation is not None:
                 status, headers, body = answer(representation, method, environ)
                 start_response(status, headers.copy())
+                who = asked("HTTP_USER_AGENT", ""), asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")
+                self._record((path, status, len(body), *who))
                 return (bytes(body),) if body else ()
         return self._application(environ, start_response)
 
