@@ -16,7 +16,7 @@ from feeds.identity import Assignment, assign, content_digest, mint_id
 from feeds.keys import Keys, Provenance, ledger_keys
 from feeds.merge import PAGE, merge
 from feeds.model import Draft, Post, SetAside, Site, Source
-from feeds.text import excerpt, plain, sanitise, xml_safe
+from feeds.text import excerpt, harmless, plain, sanitise, xml_safe
 
 _TITLE_LIMIT = 500
 _SUMMARY_LIMIT = 400
@@ -206,8 +206,8 @@ def _compose(entry_id: str, draft: Draft, before: Post | None, site: Site, now: 
     base = draft.base or url
     content = sanitise(draft.content, base)
     summary = sanitise(draft.summary, base)
-    text = plain(summary or content)
-    title = excerpt(draft.title, _TITLE_LIMIT) or excerpt(text, 80) or url
+    text, language = plain(summary or content), draft.language or site.language
+    title = excerpt(harmless(draft.title), _TITLE_LIMIT) or excerpt(harmless(text), 80, language=language) or url
     dated = before if before and (before.published <= now or not draft.published) else None
     published = dated.published if dated else draft.published or now
     post = Post(
@@ -215,7 +215,7 @@ def _compose(entry_id: str, draft: Draft, before: Post | None, site: Site, now: 
         source=before.source if before else "",
         url=url,
         title=title,
-        summary=summary or _paragraph(excerpt(text, _SUMMARY_LIMIT) or title),
+        summary=summary or _paragraph(excerpt(text, _SUMMARY_LIMIT, language=language) or title),
         content=content,
         authors=draft.authors,
         tags=draft.tags,

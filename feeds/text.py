@@ -6,6 +6,7 @@ Pure: the same input gives the same output, and whatever goes in, what comes out
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
@@ -20,19 +21,54 @@ _MARKED_UP = re.compile(r"[<>&]")
 _LIKELY_HTML = re.compile(r"<[a-zA-Z!/]|&(?:#\d+|#x[0-9a-fA-F]+|\w+);")
 
 _MATHML = {"math", "mi", "mn", "mo", "ms", "mtext", "mrow", "mfrac", "msqrt", "mroot", "msub", "msup", "msubsup"}
-_MATHML |= {"munder", "mover", "munderover", "mtable", "mtr", "mtd", "mspace", "mstyle", "semantics", "annotation"}
+_MATHML |= {"munder", "mover", "munderover", "mmultiscripts", "mprescripts", "none", "mtable", "mtr", "mtd", "mspace", "mstyle"}
+_MATHML |= {"mpadded", "mphantom", "menclose", "mfenced", "merror", "semantics", "annotation"}
+_MATHML_ATTRIBUTES = {"accent", "accentunder", "close", "columnalign", "columnspacing", "columnspan", "depth", "fence"}
+_MATHML_ATTRIBUTES |= {"form", "height", "largeop", "linethickness", "lspace", "mathvariant", "maxsize", "minsize", "movablelimits"}
+_MATHML_ATTRIBUTES |= {"notation", "open", "rowalign", "rowspacing", "rowspan", "rspace", "scriptlevel", "separator", "separators"}
+_MATHML_ATTRIBUTES |= {"displaystyle", "stretchy", "symmetric", "width"}
 _TAGS = nh3.ALLOWED_TAGS | _MATHML | {"section", "picture", "source", "video", "audio", "track", "figure", "figcaption"}
-_ATTRIBUTES = {tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()}
+_TAGS |= {"address", "main", "tfoot"}
+_ATTRIBUTES = {tag: set(names) for tag, names in nh3.ALLOWED_ATTRIBUTES.items()} | {tag: set(_MATHML_ATTRIBUTES) for tag in _MATHML}
 _ATTRIBUTES["*"] = {"id", "lang", "dir", "title"}
-_ATTRIBUTES["img"] = {"src", "srcset", "sizes", "alt", "width", "height", "loading"}
+_ATTRIBUTES["img"] = {"src", "srcset", "sizes", "alt", "width", "height", "loading", "style"}  # style only says what is to go
+_ATTRIBUTES["track"] = {"src", "kind", "srclang", "label", "default"}
+_ATTRIBUTES["time"] = {"datetime"}
+_ATTRIBUTES["ol"] = {"start", "reversed", "type"}
+_ATTRIBUTES["li"] = {"value"}
+_ATTRIBUTES["data"] = {"value"}
+_ATTRIBUTES["details"] = {"open"}
 _ATTRIBUTES["source"] = {"src", "srcset", "sizes", "type", "media"}
 _ATTRIBUTES["video"] = {"src", "poster", "controls", "width", "height"}
 _ATTRIBUTES["audio"] = {"src", "controls"}
 _ATTRIBUTES["code"] = _ATTRIBUTES["pre"] = {"class"}
-_ATTRIBUTES["math"] = {"display", "xmlns"}
+_ATTRIBUTES["math"] = {"display", "displaystyle", "alttext", "xmlns"}
 _ATTRIBUTES["annotation"] = {"encoding"}
 _SCHEMES = {"http", "https", "mailto", "tel", "ftp"}
 _URL_ATTRIBUTES = {"href", "src", "poster", "cite"}
+_ACTIVE_ATTRIBUTES = _URL_ATTRIBUTES | {
+    "action",
+    "background",
+    "content",
+    "data",
+    "formaction",
+    "ping",
+    "srcdoc",
+    "srcset",
+    "style",
+}
+_ACTIVE_ATTRIBUTES |= {"xlink:href"}
+_UNREADABLE = "script, style, iframe, object, embed, applet, noscript, template, svg"
+_INVISIBLE = re.compile(
+    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden|(?:max-)?(?:width|height)\s*:\s*[01](?:px)?\s*(?:;|!|$))"
+)
+_TRACKER = re.compile(r"<img(?=[^>]* style=)[^>]*>|<img(?=[^>]* width=\"0*[01](?:px)?\")(?=[^>]* height=\"0*[01](?:px)?\")[^>]*>")
+"""As the sanitiser writes them: an attribute's value has no ``<`` or ``>``."""
+
+_CANDIDATE = re.compile(r"[\s,]*(\S+)([^,]*)")
+_SENTENCE = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[”』」）]*")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+"""Scripts that put no space between words: Han, kana, Thai, Lao, Burmese, Khmer."""
 
 
 def xml_safe(text: str) -> str:
@@ -94,7 +130,23 @@ def sanitise(html: str, base: str) -> str:
         url_schemes=_SCHEMES,
         link_rel=None,
     )
-    return xml_safe(clean).strip()  # once more: character references were decoded
+    return _TRACKER.sub("", xml_safe(clean)).strip()  # once more: character references were decoded
+
+
+def harmless(title: str) -> str:
+    """A title without markup that would run or load something where a reader takes it for HTML; other titles are as written."""
+    while "<" in title and _is_active(title):
+        title = plain(title)
+    return title
+
+
+def _is_active(html: str) -> bool:
+    """Whether HTML has a handler, an address or a style, or an element whose content is no text for people."""
+    tree = LexborHTMLParser(html)
+    attributes = (item for node in tree.css("*") for item in node.attributes.items())
+    if any(value and (name.startswith("on") or name in _ACTIVE_ATTRIBUTES) for name, value in attributes):
+        return True
+    return any(f"</{node.tag}" in html.lower() for node in tree.css(_UNREADABLE))
 
 
 def absolute(url: str, base: str) -> str:
@@ -113,13 +165,34 @@ def absolute(url: str, base: str) -> str:
     return _percent_encode(joined)
 
 
-def excerpt(text: str, limit: int) -> str:
-    """At most ``limit`` characters of plain text, cut after a word, with an ellipsis where something is missing."""
+def excerpt(text: str, limit: int, *, language: str = "") -> str:
+    """At most ``limit`` characters of plain text, with the language's ellipsis where something is missing.
+
+    It ends after a sentence where one ends in its last third, else after a word, else between two characters.
+    """
     if len(text) <= limit:
         return text
-    head = text[: limit - 1]
+    ellipsis = "……" if language.lower().startswith("zh") and limit > 2 else "…"
+    room = limit - len(ellipsis)
+    sentences = [found.end() for found in _SENTENCE.finditer(text, 0, room) if found.end() >= limit * 2 // 3]
+    if sentences:
+        end = text[: sentences[-1]]
+        space = "" if _UNSPACED.search(end[-3:]) or len(end) == room else " "
+        return end + space + ellipsis
+    head = text[:room]
     cut = head.rfind(" ")
-    return (head[:cut] if cut > limit // 2 else head).rstrip(" ,;:.–—-") + "…"
+    if cut > limit // 2 and not _UNSPACED.match(head[-1]):
+        head = head[:cut]
+    else:
+        while len(head) > 1 and _is_joined(text[len(head) - 1], text[len(head)]):
+            head = head[:-1]
+    return head.rstrip(" ,;:.–—-、，；：") + ellipsis
+
+
+def _is_joined(left: str, right: str) -> bool:
+    """Whether two code points make one character: marks, variation selectors, and what a zero-width joiner joins."""
+    joiner, modifiers = "\u200d", "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+    return unicodedata.category(right).startswith("M") or joiner in (left, right) or right in modifiers
 
 
 def _absolutiser(base: str) -> Callable[[str, str, str], str | None]:
@@ -128,6 +201,8 @@ def _absolutiser(base: str) -> Callable[[str, str, str], str | None]:
             return _resolve(value, base)
         if name == "srcset":
             return _srcset(value, base)
+        if name == "style":
+            return "none" if _INVISIBLE.search(value.lower()) else None
         return value
 
     return attribute
@@ -140,10 +215,14 @@ def _resolve(url: str, base: str) -> str | None:
 
 
 def _srcset(value: str, base: str) -> str | None:
-    """A srcset (HTML § 4.8.4.2.1) with absolute URLs: candidates are separated by a comma that white space follows."""
+    """A srcset (HTML § 4.8.4.2.1) with absolute URLs: a comma ends a candidate after its descriptor, or at the end of its URL."""
     candidates = []
-    for candidate in re.split(r",\s+", value.strip()):
-        url, _, descriptor = candidate.strip(" ,").partition(" ")
+    position = 0
+    while found := _CANDIDATE.match(value, position):
+        url, descriptor = found.groups()
+        position = found.end()
+        if url.endswith(","):
+            url, descriptor, position = url.rstrip(","), "", found.end(1)
         if resolved := absolute(url, base):
             candidates.append(f"{resolved} {descriptor.strip()}".strip())
     return ", ".join(candidates) or None

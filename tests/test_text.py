@@ -116,6 +116,16 @@ def test_plain_text_is_one_legal_line(html: str) -> None:
         ("<p>open", "<p>open</p>"),
         ("a < b & c", "a &lt; b &amp; c"),
         ("<!-- remark -->text", "text"),
+        ('<img src="t.gif" width="1" height="1" alt="">text', "text"),
+        ('<a href="/"><img height="0px" width="1px" src="t.gif"></a>', '<a href="https://blog.example/"></a>'),
+        ('<img src="t.gif" style="DISPLAY: none">text', "text"),
+        ('<img src="t.gif" style="color:red;width: 1px !important">text', "text"),
+        ('<img src="x.png" style="width:100%;height:10px">', '<img src="https://blog.example/blog/post/x.png">'),
+        (
+            '<img alt="width=1 > height=1" src="x.png">',
+            '<img alt="width=1 &gt; height=1" src="https://blog.example/blog/post/x.png">',
+        ),
+        ('<img src="x.png" width="1" height="10">', '<img src="https://blog.example/blog/post/x.png" width="1" height="10">'),
         ("a&#8;b &#xFFFE;&#x1F; c", "ab  c"),
         ('<a title="a&#x1;b">text</a>', '<a title="ab">text</a>'),
         ("", ""),
@@ -148,7 +158,23 @@ def test_what_could_run_or_deceive_is_taken_out(html: str, clean: str) -> None:
             '<img srcset="https://cdn.example/w_480,c_fit/a.png 1x, b.png 2x">',
             '<img srcset="https://cdn.example/w_480,c_fit/a.png 1x, https://blog.example/blog/post/b.png 2x">',
         ),
-        ('<picture><source srcset="a.avif"></picture>', '<picture><source srcset="https://blog.example/blog/post/a.avif"></picture>'),
+        (
+            '<img srcset="a.png 1x,b.png 2x">',
+            '<img srcset="https://blog.example/blog/post/a.png 1x, https://blog.example/blog/post/b.png 2x">',
+        ),
+        (
+            '<img srcset="a.png, b.png 2x,">',
+            '<img srcset="https://blog.example/blog/post/a.png, https://blog.example/blog/post/b.png 2x">',
+        ),
+        ('<img srcset="data:image/png;base64,AAAA 1x, javascript:alert(1) 2x">', "<img>"),
+        (
+            '<video><track src="a.vtt" kind="captions"></video>',
+            '<video><track src="https://blog.example/blog/post/a.vtt" kind="captions"></video>',
+        ),
+        (
+            '<picture><source srcset="a.avif"></picture>',
+            '<picture><source srcset="https://blog.example/blog/post/a.avif"></picture>',
+        ),
     ],
 )  # fmt: skip
 def test_every_url_is_absolute(html: str, clean: str) -> None:
@@ -160,9 +186,28 @@ def test_white_space_in_a_code_block_is_kept_to_the_letter() -> None:
     assert sanitise(code, BASE) == code
 
 
-def test_mathml_is_kept() -> None:
-    formula = '<math display="block"><mfrac><mi>n</mi><mn>2</mn></mfrac></math>'
-    assert sanitise(formula, BASE) == formula
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<math display="block"><mfrac linethickness="0"><mi mathvariant="normal">n</mi><mn>2</mn></mfrac></math>',
+        (
+            '<math alttext="x^2"><semantics><msup><mi>x</mi><mn>2</mn></msup>'
+            '<annotation encoding="application/x-tex">x^2</annotation></semantics></math>'
+        ),
+        (
+            '<p>It is so.<sup id="fnref:1"><a href="https://blog.example/blog/post/#fn:1">1</a></sup>'
+            '</p><ol start="3"><li id="fn:1">Or not.</li></ol>'
+        ),
+        (
+            '<figure><img src="https://blog.example/a.png" alt="A"><figcaption>See '
+            '<time datetime="2026-03-04">then</time></figcaption></figure>'
+        ),
+        "<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>b</td></tr></tbody><tfoot><tr><td>c</td></tr></tfoot></table>",
+        '<details open=""><summary>More</summary>text</details>',
+    ],
+)
+def test_formulas_footnotes_figures_and_tables_are_kept(html: str) -> None:
+    assert sanitise(html, BASE) == html
 
 
 @given(markup)
@@ -231,10 +276,28 @@ def test_an_absolute_url_is_always_ascii_without_white_space(url: str) -> None:
         ("a sentence, and more", 13, "a sentence…"),
         ("oneverylongword", 8, "onevery…"),
         ("", 5, ""),
+        ("A few. Then another one begins", 14, "A few. Then…"),
+        ("One whole sentence. Then another one", 24, "One whole sentence. …"),
+        ('He said "stop now!" and then it did', 24, 'He said "stop now!" …'),
+        ("cafe\u0301 au lait", 4, "caf…"),
+        ("ab\U0001f468\u200d\U0001f469\u200d\U0001f467cd", 5, "ab…"),
     ],
 )
-def test_an_excerpt_ends_after_a_word(text: str, limit: int, cut: str) -> None:
+def test_an_excerpt_ends_after_a_sentence_or_a_word(text: str, limit: int, cut: str) -> None:
     assert excerpt(text, limit) == cut
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "language", "cut"),
+    [
+        ("内核里的锁，以及它们的代价很高", 10, "zh-CN", "内核里的锁，以及……"),
+        ("内核里的锁很多。代价也很高", 11, "zh", "内核里的锁很多。……"),
+        ("カーネルの中のロックについて", 8, "ja", "カーネルの中の…"),
+        ("several words here", 12, "de", "several…"),
+    ],
+)
+def test_an_excerpt_ends_as_its_language_does(text: str, limit: int, language: str, cut: str) -> None:
+    assert excerpt(text, limit, language=language) == cut
 
 
 @given(anything, st.integers(2, 60))

@@ -15,6 +15,8 @@ from rich.table import Table
 KINDS = {
     "captured feeds": "tests.corpus.captured",
     "feedparser's cases": "tests.corpus.feedparser_cases",
+    "what could run": "tests.corpus.sanitiser",
+    "posts of any Unicode": "tests.corpus.any_unicode",
     "other feed cases": "tests.corpus.other_feeds",
     "post pages": "tests.corpus.pages",
     "Markdown folders": "tests.corpus_folder",
