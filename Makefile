@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 CONFIG ?= config/topicfeeds.toml
 
-.PHONY: demo demo-once serve test lint corpus bench lock clean
+.PHONY: demo demo-once serve test lint corpus judged bench lock clean
 
 demo: $(VENV)/.run
 	@$(BIN)/topicfeeds demo
@@ -27,9 +27,14 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# make corpus CORPUS=path runs the readers over real files kept outside of this repository
+# make corpus CORPUS=path runs the readers over real files kept outside of this repository;
+# make judged CORPUS=path JUDGES="path…" puts what is published of them before validators kept there
 corpus: $(VENV)/.dev
 	$(BIN)/python -m tests.corpus $(CORPUS)
+	$(if $(JUDGES),$(BIN)/python -m tests.corpus.judged $(CORPUS) $(JUDGES))
+
+judged: $(VENV)/.dev
+	$(BIN)/python -m tests.corpus.judged $(CORPUS) $(JUDGES)
 
 # make bench runs every benchmark, small; make bench FULL=1 as the figures in benchmarks/README.md were taken
 bench: $(VENV)/.dev

@@ -85,8 +85,12 @@ def _check_order(path: str, posts: Sequence[Post]) -> None:
 
 
 def _has_dates(entry: Entry, post: Post) -> bool:
-    """Whether the dates that were written, where the format has them, are those of the post."""
-    return entry.published in (None, post.published) and entry.updated in (None, post.updated)
+    """Whether the dates that were written, where the format has them, are those of the post, to the second."""
+    return _is_same(entry.published, post.published) and _is_same(entry.updated, post.updated)
+
+
+def _is_same(written: datetime | None, moment: datetime) -> bool:
+    return written is None or written.replace(microsecond=0) == moment.replace(microsecond=0)
 
 
 def _is_absolute(url: str) -> bool:

@@ -165,6 +165,28 @@ def test_an_archive_document_names_its_neighbours(suffix: str, path: str) -> Non
     assert not list(etree.fromstring(FORMATS[suffix].render(CASES["deleted"])).iter(f"{HISTORY}archive"))
 
 
+@pytest.mark.parametrize("suffix", XML)
+def test_the_only_archive_document_is_not_marked_as_one_while_it_can_change(suffix: str) -> None:
+    alone = replace(CASES["archive"], previous={}, following={})
+    assert not list(etree.fromstring(FORMATS[suffix].render(alone)).iter(f"{HISTORY}archive"))
+
+
+def test_posts_of_one_day_are_told_apart_by_a_fraction_of_a_second() -> None:
+    feed = a_feed(*(a_post(id=f"tag:blog.example,2026:{n}") for n in range(50)))
+    written = etree.fromstring(FORMATS["atom"].render(feed)).findall("a:entry/a:updated", ATOM)
+    assert len({element.text for element in written}) == 50
+    assert {datetime.fromisoformat(element.text or "").replace(microsecond=0) for element in written} == {a_post().updated}
+    alone = etree.fromstring(FORMATS["atom"].render(a_feed(feed.posts[7])))
+    assert alone.findtext("a:entry/a:updated", None, ATOM) == written[7].text
+
+
+@pytest.mark.parametrize(("suffix", "path"), [("atom", "a:entry/a:content"), ("rss", f"channel/item/{CONTENT}encoded")])
+def test_characters_that_look_like_a_wrong_encoding_are_references(suffix: str, path: str) -> None:
+    content = "<p>\xc3\xb3 for \ufffd, \xf3\x85</p>"
+    found = etree.fromstring(FORMATS[suffix].render(a_feed(a_post(content=content)))).findtext(path, None, ATOM)
+    assert found == "<p>\xc3&#xB3; for &#xFFFD;, \xf3\n</p>"
+
+
 def test_a_json_feed_leads_on_to_older_items() -> None:
     base = "https://feeds.example/feeds/kernel"
     found = [json.loads(FORMATS["json"].render(CASES[case])).get("next_url") for case in ("archive", "deleted", "ordinary")]

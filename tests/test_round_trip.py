@@ -57,7 +57,7 @@ def test_a_reader_learns_of_every_post_what_it_is(suffix: str, drawn: list[Post]
     drafts = read(suffix, feed)
     assert [learnt(draft) for draft in drafts] == [told(post) for post in feed.posts]
     if suffix != "rss":
-        assert [draft.updated for draft in drafts] == [post.updated for post in feed.posts]
+        assert [draft.updated.replace(microsecond=0) for draft in drafts if draft.updated] == [post.updated for post in feed.posts]
 
 
 def told(post: Post) -> tuple[object, ...]:

@@ -50,13 +50,13 @@ def _add_entry(entry: Any, post: Post, feed: Feed) -> None:
     entry.id(post.id)
     entry.title(post.title)
     entry.published(post.published)
-    entry.updated(post.updated)
+    entry.updated(elements.updated_of(post))
     entry.link(href=post.url)
     entry.author([_person(person) for person in post.authors])
     if post.summary:
-        entry.summary(post.summary, type="html")
+        entry.summary(elements.spell_html(post.summary), type="html")
     if post.content and feed.content == "full":
-        entry.content(post.content, type="html")
+        entry.content(elements.spell_html(post.content), type="html")
     for tag in post.tags:
         entry.category(term=tag)
     if language := elements.language_of(post, feed):

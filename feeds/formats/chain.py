@@ -29,7 +29,8 @@ def _elements(feed: Feed, suffix: str, media_type: str, *, link: str) -> list[El
         for rel, urls in related.items()
         if suffix in urls
     ]
-    return [Element(f"{{{HISTORY}}}archive"), *links] if feed.current else links
+    is_linked = feed.previous or feed.following  # the only archive document can still change, and validators miss its links
+    return [Element(f"{{{HISTORY}}}archive"), *links] if feed.current and is_linked else links
 
 
 def _rfc3339(moment: datetime) -> str:

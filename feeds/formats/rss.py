@@ -61,11 +61,12 @@ def _add_item(item: Any, post: Post, feed: Feed) -> None:
     item.title(post.title)
     item.link(href=post.url)
     item.pubDate(post.published)
+    summary = elements.spell_html(post.summary)
     if post.content and feed.content == "full":
-        item.description(post.summary, isSummary=True)
-        item.content(post.content)
+        item.description(summary, isSummary=True)
+        item.content(elements.spell_html(post.content))
     else:
-        item.description(post.summary)
+        item.description(summary)
     for tag in post.tags:
         item.category(term=tag)
     for file in post.enclosures[:1]:  # the profile allows one; the others are media
