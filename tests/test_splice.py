@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -43,7 +44,8 @@ def editions(draw: st.DrawFn) -> list[Feed]:
             for n in sorted(draw(st.sets(st.integers(0, 6))))
         ]
         deleted = (Deleted("tag:b,2026:9", NOW),) * draw(st.integers(0, 1))
-        found.append(a_feed(*posts, deleted=deleted, title=draw(st.sampled_from(["A title", "Another <item>"]))))
+        updated = NOW + timedelta(seconds=draw(st.integers(-(10**9), 10**9)))
+        found.append(a_feed(*posts, deleted=deleted, updated=updated, title=draw(st.sampled_from(["A title", "Another <item>"]))))
     return found
 
 
@@ -57,17 +59,31 @@ def test_a_spliced_document_is_the_document(suffix: str, feeds: list[Feed]) -> N
         assert splicer.render(FORMATS[suffix], whole) == FORMATS[suffix].render(whole)
 
 
-class Counting:
-    """A format that counts what it writes."""
+class Counting(Format):
+    """A format that counts what it writes: entries in each document, and heads."""
 
-    def __init__(self, form: Format) -> None:
-        self.suffix = form.suffix
-        self.written: list[int] = []
-        self._form = form
+    written: list[int]
+    heads: int
 
-    def render(self, feed: Feed) -> bytes:
-        self.written.append(len(feed.posts))
-        return self._form.render(feed)
+    @classmethod
+    def of(cls, suffix: str) -> Counting:
+        form = FORMATS[suffix]
+        made = cls(form.suffix, form.media_type, form.module, form.title)
+        object.__setattr__(made, "written", [0])
+        object.__setattr__(made, "heads", 0)
+        return made
+
+    def head(self, feed: Feed) -> bytes:
+        object.__setattr__(self, "heads", self.heads + 1)
+        return super().head(feed)
+
+    def entry(self, post: Post, feed: Feed) -> bytes:
+        self.written[-1] += 1
+        return super().entry(post, feed)
+
+    def join(self, head: bytes, entries: Sequence[bytes]) -> bytes:
+        self.written.append(0)
+        return super().join(head, entries)
 
 
 def many(count: int) -> tuple[Post, ...]:
@@ -78,7 +94,7 @@ def many(count: int) -> tuple[Post, ...]:
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_only_what_changed_is_written(suffix: str) -> None:
-    splicer, form, posts = Splicer(), Counting(FORMATS[suffix]), many(20)
+    splicer, form, posts = Splicer(), Counting.of(suffix), many(20)
     feed = a_feed(*posts)
     edited = replace(posts[3], content="<p>Edited.</p>")
     edited = replace(edited, digest=content_digest(edited))
@@ -87,23 +103,24 @@ def test_only_what_changed_is_written(suffix: str) -> None:
     splicer.render(form, a_feed(*posts[:3], edited, *posts[4:]))
     splicer.render(form, a_feed(*posts[5:]))
     splicer.render(form, replace(feed, current=feed.urls, previous=feed.urls))
-    assert form.written == [20, 0, 1, 0, 1]
+    assert form.written == [20, 0, 1, 0, 1, 0]
+    assert form.heads == 2
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_what_every_entry_may_depend_on_writes_all_of_them_anew(suffix: str) -> None:
-    splicer, form, posts = Splicer(), Counting(FORMATS[suffix]), many(5)
+    splicer, form, posts = Splicer(), Counting.of(suffix), many(5)
     splicer.render(form, a_feed(*posts))
     splicer.render(form, a_feed(*posts, site=a_site(author="Somebody else")))
     splicer.render(form, a_feed(*posts, home="https://feeds.example/other/"))
-    assert form.written == [5, 5, 5]
+    assert form.written == [5, 5, 5, 0]
 
 
 def test_no_more_is_remembered_than_there_is_room_for() -> None:
-    form, feeds = Counting(FORMATS["atom"]), [a_feed(*many(20), id=f"tag:b,2026:topics/{n}") for n in range(3)]
+    form, feeds = Counting.of("atom"), [a_feed(*many(20), id=f"tag:b,2026:topics/{n}") for n in range(3)]
     splicer = Splicer(room=2 * len(FORMATS["atom"].render(feeds[0])))
     for feed in feeds:
         splicer.render(form, feed)
     splicer.render(form, feeds[2])
     splicer.render(form, feeds[0])
-    assert form.written == [20, 20, 20, 0, 20]
+    assert form.written == [20, 20, 20, 0, 20, 0]

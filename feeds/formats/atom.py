@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from feeds.formats import elements
 from feeds.formats.chain import atom_elements
-from feeds.formats.extensions import XML, Element, new_generator, spell_titles
+from feeds.formats.extensions import NAMESPACES, XML, Element, new_entry, new_generator, serialise, spell_titles
 from feeds.model import Feed, Origin, Person, Post
 
 MEDIA_TYPE = "application/atom+xml"
 
 
-def render(feed: Feed) -> bytes:
-    """The feed as an Atom document in UTF-8."""
+SEPARATOR, END = b"", b"</feed>"
+"""What stands between entries, and after the last."""
+
+
+def head(feed: Feed) -> bytes:
+    """The beginning of an Atom document in UTF-8, up to its entries."""
     generator = new_generator()
     _describe(generator, feed)
     generator.link(href=feed.urls["atom"], rel="self", type=MEDIA_TYPE)
@@ -23,9 +28,19 @@ def render(feed: Feed) -> bytes:
     generator.extra.stylesheet = elements.stylesheet_url(feed)
     generator.extra.attributes[f"{{{XML}}}base"] = feed.site.public_url
     generator.extra.elements += [*atom_elements(feed, MEDIA_TYPE), elements.signpost(feed)]
-    for post in feed.posts:
-        _add_entry(generator.add_entry(order="append"), post, feed)
-    return spell_titles(generator.atom_str(pretty=False))
+    return spell_titles(generator.atom_str(pretty=False)).removesuffix(END)
+
+
+def moment(updated: datetime) -> bytes:
+    """When the feed was last changed, as the head has it."""
+    return f"<updated>{updated.isoformat()}</updated>".encode()
+
+
+def entry(post: Post, feed: Feed) -> bytes:
+    """An entry as it stands in the document."""
+    written = new_entry()
+    _fill(written, post, feed)
+    return serialise(written.atom_entry(), NAMESPACES)
 
 
 def _describe(generator: Any, feed: Feed) -> None:
@@ -46,7 +61,7 @@ def _describe(generator: Any, feed: Feed) -> None:
         generator.icon(site.icon)
 
 
-def _add_entry(entry: Any, post: Post, feed: Feed) -> None:
+def _fill(entry: Any, post: Post, feed: Feed) -> None:
     entry.id(post.id)
     entry.title(post.title)
     entry.published(post.published)

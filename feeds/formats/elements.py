@@ -17,7 +17,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+", re.ASCII)
 _PICTURES = {"avif": "avif", "gif": "gif", "jpeg": "jpeg", "jpg": "jpeg", "png": "png", "svg": "svg+xml", "webp": "webp"}
 _PICTURE = re.compile(r"\.(" + "|".join(_PICTURES) + r")(?:[?#]|$)", re.IGNORECASE)
-_SUSPECT = re.compile("[\x85\ufffd]|(?<=[\u00c2\u00c3])[\x80-\xbf]")
+_SUSPECT = re.compile("([\u00c2\u00c3]*)([\x80-\xbf\ufffd])")
 _MEDIUMS = ("image", "audio", "video")
 
 
@@ -43,7 +43,14 @@ def updated_of(post: Post) -> datetime:
 
 def spell_html(html: str) -> str:
     """HTML that shows the same, with what looks like a wrong encoding as character references; validators warn of the rest."""
-    return _SUSPECT.sub(lambda found: "\n" if found[0] == "\x85" else f"&#x{ord(found[0]):X};", html)
+    return html if html.isascii() else _SUSPECT.sub(_spell, html)
+
+
+def _spell(found: re.Match[str]) -> str:
+    before, character = found.groups()
+    if character == "\x85":
+        return f"{before}\n"
+    return f"{before}&#x{ord(character):X};" if before or character == "\ufffd" else character
 
 
 def origin_of(post: Post, feed: Feed) -> Origin | None:

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from feedgen.entry import FeedEntry
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
 ATOM = "http://www.w3.org/2005/Atom"
+CONTENT = "http://purl.org/rss/1.0/modules/content/"
 DC = "http://purl.org/dc/elements/1.1/"
 HISTORY = "http://purl.org/syndication/history/1.0"
 MEDIA = "http://search.yahoo.com/mrss/"
@@ -94,6 +96,21 @@ def new_generator() -> FeedGenerator:
     generator = FeedGenerator()
     generator.register_extension("extra", FeedElements, EntryElements)
     return generator
+
+
+def new_entry() -> FeedEntry:
+    """A feedgen entry, in no feed, that has ``extra.elements`` and ``extra.attributes``."""
+    entry = FeedEntry()
+    entry.register_extension("extra", EntryElements)
+    return entry
+
+
+def serialise(entry: Any, namespaces: Mapping[str, str]) -> bytes:
+    """An entry's element as it stands in a document whose root declares these prefixes."""
+    root = etree.Element("root", nsmap=dict(namespaces))
+    root.append(entry)
+    written = etree.tostring(root, encoding="UTF-8")
+    return spell_titles(written[written.index(b">") + 1 : -len(b"</root>")])
 
 
 def spell_titles(xml: bytes) -> bytes:

@@ -11,15 +11,18 @@ from feeds.formats.elements import language_of, media_type_of
 from feeds.model import Enclosure, Feed, Person, Post
 from feeds.text import plain
 
+SEPARATOR, END = b",\n", b"\n]}\n"
+"""What stands between items, and after the last."""
+
 _STANDARD_TIME = 1973
 """The last zone gave up its odd seconds in 1972 (Liberia)."""
 
 _VERSION = "https://jsonfeed.org/version/1.1"
 
 
-def render(feed: Feed) -> bytes:
-    """The feed as a JSON Feed document in UTF-8."""
-    head = _written(
+def head(feed: Feed) -> bytes:
+    """The beginning of a JSON Feed document in UTF-8, up to its items."""
+    written = _written(
         {
             "version": _VERSION,
             "title": feed.title,
@@ -35,9 +38,17 @@ def render(feed: Feed) -> bytes:
             "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hubs],
         }
     )
-    items = (_item(post, feed) for post in feed.posts)
-    lines = ",\n".join(_dumped(item) for item in items)
-    return f'{_dumped(head)[:-1]}, "items": [\n{lines}\n]}}\n'.encode()
+    return f'{_dumped(written)[:-1]}, "items": [\n'.encode()
+
+
+def moment(_updated: datetime) -> bytes:
+    """Nothing: a JSON Feed has no time of its own."""
+    return b""
+
+
+def entry(post: Post, feed: Feed) -> bytes:
+    """An item as it stands in the document."""
+    return _dumped(_item(post, feed)).encode()
 
 
 def _item(post: Post, feed: Feed) -> dict[str, Any]:

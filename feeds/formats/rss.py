@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 from feeds.formats import elements
 from feeds.formats.chain import rss_elements
-from feeds.formats.extensions import ATOM, DC, SYNDICATION, Element, new_generator, spell_titles
+from feeds.formats.extensions import (
+    ATOM,
+    CONTENT,
+    DC,
+    NAMESPACES,
+    SYNDICATION,
+    Element,
+    new_entry,
+    new_generator,
+    serialise,
+    spell_titles,
+)
 from feeds.model import Feed, Post
 
 MEDIA_TYPE = "application/rss+xml"
+
+SEPARATOR, END = b"", b"</channel></rss>"
+"""What stands between items, and after the last."""
+
+_NAMESPACES = {**NAMESPACES, "atom": ATOM, "content": CONTENT}
+"""What the root declares; the last two are feedgen's."""
 
 _LOCK = threading.Lock()
 """feedgen writes RFC 822 dates by switching the process's locale, which no two threads may do at once."""
@@ -19,8 +37,8 @@ _LOCK = threading.Lock()
 _PERIODS = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(weeks=1)}
 
 
-def render(feed: Feed) -> bytes:
-    """The feed as an RSS document in UTF-8."""
+def head(feed: Feed) -> bytes:
+    """The beginning of an RSS document in UTF-8, up to its items."""
     generator = new_generator()
     _describe(generator, feed)
     generator.link(href=feed.urls["rss"], rel="self", type=MEDIA_TYPE)
@@ -28,10 +46,22 @@ def render(feed: Feed) -> bytes:
     generator.extra.stylesheet = elements.stylesheet_url(feed)
     generator.extra.elements += [Element(f"{{{ATOM}}}link", attributes={"rel": "hub", "href": hub}) for hub in feed.hubs]
     generator.extra.elements += [*rss_elements(feed, MEDIA_TYPE), *_rhythm(feed.interval), elements.signpost(feed)]
-    for post in feed.posts:
-        _add_item(generator.add_entry(order="append"), post, feed)
     with _LOCK:
-        return spell_titles(generator.rss_str(pretty=False))
+        return spell_titles(generator.rss_str(pretty=False)).removesuffix(END)
+
+
+def moment(updated: datetime) -> bytes:
+    """When the feed was last changed, as the head has it."""
+    return f"<lastBuildDate>{format_datetime(updated)}</lastBuildDate>".encode()
+
+
+def entry(post: Post, feed: Feed) -> bytes:
+    """An item as it stands in the document."""
+    item = new_entry()
+    _fill(item, post, feed)
+    with _LOCK:
+        written = item.rss_entry()
+    return serialise(written, _NAMESPACES)
 
 
 def _describe(generator: Any, feed: Feed) -> None:
@@ -56,7 +86,7 @@ def _rhythm(interval: timedelta) -> list[Element]:
     return [Element(f"{{{SYNDICATION}}}updatePeriod", period), Element(f"{{{SYNDICATION}}}updateFrequency", str(frequency))]
 
 
-def _add_item(item: Any, post: Post, feed: Feed) -> None:
+def _fill(item: Any, post: Post, feed: Feed) -> None:
     item.guid(post.id, permalink=False)
     item.title(post.title)
     item.link(href=post.url)
