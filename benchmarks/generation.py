@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import itertools
+import resource
 import statistics
 import tempfile
 import time
@@ -173,6 +174,8 @@ def publication(topics: int, posts: int) -> None:
             with store.writing() as transaction:
                 save(transaction, a_post(3, f"{TEXT}<p>Edited.</p>"), slugs)
                 transaction.touch(["all", *(slugs[(3 + n * 7) % topics] for n in range(3))])
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on Linux
+    print(f"the process held {kilobytes / 1024:.0f} MB at most")
 
 
 def save(transaction: publish.Transaction, post: Post, slugs: Sequence[str]) -> None:

@@ -30,7 +30,7 @@ class _Written:
 
     context: tuple[object, ...]
     document: tuple[object, ...] = ()
-    head: bytes = b""
+    head: tuple[bytes, ...] = ()
     entries: dict[str, tuple[Post, bytes]] = field(default_factory=dict)
     size: int = 0
 
@@ -87,5 +87,6 @@ def _head(form: Format, feed: Feed, written: _Written) -> bytes:
     """The head of a document: as it was written before but for the feed's time, if its neighbours are the same."""
     document = _of_document(feed)
     if not written.head or written.document != document:
-        written.head, written.document = form.head(replace(feed, updated=_NEVER)), document
-    return written.head.replace(form.moment(_NEVER), form.moment(feed.updated), 1)
+        head, time = form.head(replace(feed, updated=_NEVER)), form.moment(_NEVER)
+        written.head, written.document = (tuple(head.split(time, 1)) if time else (head,)), document
+    return form.moment(feed.updated).join(written.head)

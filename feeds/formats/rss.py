@@ -59,9 +59,7 @@ def entry(post: Post, feed: Feed) -> bytes:
     """An item as it stands in the document."""
     item = new_entry()
     _fill(item, post, feed)
-    with _LOCK:
-        written = item.rss_entry()
-    return serialise(written, _NAMESPACES)
+    return serialise(item.rss_entry(), _NAMESPACES)
 
 
 def _describe(generator: Any, feed: Feed) -> None:
@@ -90,7 +88,6 @@ def _fill(item: Any, post: Post, feed: Feed) -> None:
     item.guid(post.id, permalink=False)
     item.title(post.title)
     item.link(href=post.url)
-    item.pubDate(post.published)
     summary = elements.spell_html(post.summary)
     if post.content and feed.content == "full":
         item.description(summary, isSummary=True)
@@ -103,6 +100,7 @@ def _fill(item: Any, post: Post, feed: Feed) -> None:
         item.enclosure(url=file.url, length=str(file.length), type=elements.media_type_of(file))
     if origin := elements.origin_of(post, feed):
         item.source(url=origin.url, title=origin.title)
+    item.extra.elements.append(Element("pubDate", format_datetime(post.published)))  # feedgen would switch the locale for it
     item.extra.elements += [Element(f"{{{DC}}}creator", person.name) for person in post.authors]
     item.extra.elements.append(Element(f"{{{DC}}}title", post.title))  # Liferea strips <…> from title, and reads this
     if language := elements.language_of(post, feed):
