@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+from collections.abc import Collection
 from datetime import UTC, datetime, time
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,7 +22,7 @@ from feeds.configuration import Compression, Content
 from feeds.documents import all_posts
 from feeds.errors import StoreError
 from feeds.formats import FORMATS
-from feeds.headers import CORS, caching
+from feeds.headers import of_feed
 from feeds.model import ALL, Feed, Site, Topic
 from feeds.renderer import Failure, Publisher, Question, Rendered
 from feeds.representation import opaque_tag
@@ -68,14 +69,14 @@ def render(publisher: Publisher, store: Store, question: Question, *, now: datet
     with store.entries() as entries:
         unminted = entries.unminted([post.id for post in feed.posts])
     built = build(feed, now=now, suffixes=[suffix], unminted=unminted)
-    publication = _publication(built, suffix, publisher.compression)
+    publication = _publication(built, suffix, selection.topics, publisher.compression)
     changes = [topic.modified for topic in relevant if topic.modified]
     return Rendered(publication, max([feed.updated, *changes]), relevant)
 
 
-def _publication(built: Build, suffix: str, levels: Compression) -> Publication:
+def _publication(built: Build, suffix: str, topics: Collection[str], levels: Compression) -> Publication:
     feed, body, path = built.feed, built.bodies[suffix], feed_path(built.feed.slug, suffix)
-    headers = [*caching(feed.site), CORS, ("Link", f'<{feed.urls[suffix]}>; rel="self"')]
+    headers = of_feed(feed.site, feed.urls[suffix], *sorted(topics))
     return Publication(path, "", opaque_tag(body), FORMATS[suffix].content_type, feed.updated, headers, encode(body, levels))
 
 

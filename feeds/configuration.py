@@ -116,6 +116,8 @@ class Site(Table):
     """The publication: who publishes, where the blog lives and where the feeds are served.
 
     ``content`` is how much of its posts a feed carries; ``full_on_request``: who asks for all of it gets it nevertheless.
+    ``max_age`` follows from the sources' rhythm, within bounds, where it is not given. ``cache_tags`` is the header that names
+    topics to caches.
     """
 
     title: Text
@@ -133,6 +135,9 @@ class Site(Table):
     items: Annotated[int, Field(ge=1, le=1000)] = 50
     archive_items: Annotated[int, Field(ge=1, le=1000)] = 100
     max_age: PositiveDuration = timedelta(minutes=5)
+    max_age_min: PositiveDuration = timedelta(minutes=1)
+    max_age_max: PositiveDuration = timedelta(hours=1)
+    cache_tags: Literal["Surrogate-Key", "Cache-Tag"] | None = None
     ids: Literal["mint", "keep"] = "mint"
     late_additions: Annotated[int, Field(ge=0, le=1000)] = 5
     slugs: dict[Text, Slug] = {}

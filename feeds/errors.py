@@ -32,6 +32,13 @@ class SettingsError(TopicfeedsError):
         self.problems = problems
 
 
+class PurgeError(TopicfeedsError):
+    """A cache could not be told that a topic changed. No error tells a secret that stands in a URL."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redacted(message))
+
+
 class FetchError(TopicfeedsError):
     """A source could not be fetched.
 

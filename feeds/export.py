@@ -20,6 +20,7 @@ from feeds.errors import ExportError
 from feeds.formats import FORMATS
 from feeds.headers import of_archive
 from feeds.lifecycle import Addresses
+from feeds.model import ALL
 from feeds.nginx.kinds import Described, Kind, archive_kind, file_of, kinds
 from feeds.settings import Settings
 from feeds.shelf import POLL
@@ -153,9 +154,9 @@ class Export:
     def _archive_kinds(self) -> Iterator[Kind]:
         site = self._settings.site
         for suffix, form in FORMATS.items():
-            path, url = archive_path("all", 1, suffix), archive_urls(site, "all", 1)[suffix]
-            growing, closed = of_archive(site, url, closed=False), of_archive(site, url, closed=True)
-            yield archive_kind(suffix, form.content_type, path=path, growing=growing, closed=closed)
+            path, url = archive_path(ALL, 1, suffix), archive_urls(site, ALL, 1)[suffix]
+            growing, closed = of_archive(site, url, ALL, closed=False), of_archive(site, url, ALL, closed=True)
+            yield archive_kind(suffix, form.content_type, path=path, topic=ALL, growing=growing, closed=closed)
 
 
 def _siblings(name: str, codings: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -126,6 +126,7 @@ class History:
             if present != tag:
                 file = ArchiveFile(archive.closed, tag, self._now if present else built.feed.updated, codings)
                 entries.put_file(self._feed, archive.number, suffix, file)
+        transaction.move_on(self._topic.slug)
 
     def _lay_down(self, archives: Sequence[Archive], division: Division) -> list[tuple[int, tuple[str, ...]]]:
         """What enters which archive document, from the last one there is on."""

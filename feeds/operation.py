@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -55,3 +55,24 @@ class Serving(Table):
     forwarded_hops: Annotated[int, Field(ge=0, le=16)] = 0
     combinations: Annotated[int, Field(ge=1, le=100_000)] = 256
     combinations_bytes: Annotated[int, Field(ge=65_536)] = 32 * 1024 * 1024
+
+
+def _with_tag(value: str) -> str:
+    if value and ("{tag}" not in value or not value.startswith(("http://", "https://"))):
+        raise ValueError("must be an http:// or https:// URL with {tag} in it, where the topic's tag is to be")
+    return value
+
+
+class Purging(Table):
+    """How caches in front of the service are told of a topic that changed: a request, a command, or both; ``{tag}`` is its tag."""
+
+    url: Annotated[str, AfterValidator(_with_tag)] = ""
+    method: Literal["POST", "PURGE", "BAN", "DELETE", "GET"] = "POST"
+    headers: dict[Text, str] = Field(default_factory=dict)
+    command: tuple[Text, ...] = ()
+    timeout: PositiveDuration = timedelta(seconds=10)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self.url or self.command)

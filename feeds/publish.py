@@ -25,7 +25,7 @@ from feeds.documents import all_posts, interval_of, origins_of, selections
 from feeds.farewell import farewell
 from feeds.formats import FORMATS, directory, opml, pages
 from feeds.formats.elements import STYLESHEET
-from feeds.headers import CORS, caching
+from feeds.headers import CORS, caching, of_feed
 from feeds.history import Edition, History, SupersededError
 from feeds.identity import tag_uri
 from feeds.model import Feed, Site, Topic
@@ -155,12 +155,12 @@ def _publications(builds: Iterable[Build]) -> Iterator[Publication]:
         feed = built.feed
         for suffix, body in built.bodies.items():
             path, media_type = path_of(feed.site, feed.urls[suffix]), FORMATS[suffix].content_type
-            headers = [*caching(feed.site), CORS, ("Link", f'<{feed.urls[suffix]}>; rel="self"')]
+            headers = of_feed(feed.site, feed.urls[suffix], feed.slug)
             yield _publication(path, body, topic=feed.slug, media_type=media_type, modified=feed.updated, headers=headers)
 
 
 def _topic_page(feed: Feed) -> Publication:
-    page, headers = pages.topic_page(feed), caching(feed.site)
+    page, headers = pages.topic_page(feed), caching(feed.site, feed.slug)
     return _publication(page_path(feed.slug), page, topic=feed.slug, media_type=_HTML, modified=feed.updated, headers=headers)
 
 
@@ -177,7 +177,9 @@ def _directory(settings: Settings, counts: Mapping[str, TopicCount], now: dateti
         (f"/{directory.OPML}", opml.render(site, entries), opml.MEDIA_TYPE, [CORS]),
         (f"/{STYLESHEET}", pages.stylesheet(), _CSS, []),
     ):
-        yield _publication(path, body, topic="", media_type=media_type, modified=newest, headers=[*caching(site), *headers])
+        yield _publication(
+            path, body, topic="", media_type=media_type, modified=newest, headers=[*caching(site, DIRECTORY), *headers]
+        )
 
 
 def _entry(site: Site, topic: Topic, count: TopicCount) -> directory.Entry:

@@ -23,7 +23,7 @@ from feeds import lifecycle
 from feeds.configuration import Compression, Override, Site, Source, Table, Topic
 from feeds.errors import Problem, SettingsError
 from feeds.model import ALL
-from feeds.operation import Fetching, Serving
+from feeds.operation import Fetching, Purging, Serving
 from feeds.slugs import with_slugs
 from feeds.sources import KINDS
 from feeds.sources.requirements import mistakes
@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     fetch: Fetching = Fetching()
     serve: Serving = Serving()
     compression: Compression = Compression()
+    purge: Purging = Purging()
     data: Path = Path("var")
     database: str = ""
 
@@ -88,12 +89,25 @@ def load(path: Path | str | None = None, *, environ: Mapping[str, str] = os.envi
     tables = _with_overrides(_read_toml(file), file)
     variables = _read_secrets(environ)
     try:
-        return _settings_of(tables, variables)
+        return _in_rhythm(_settings_of(tables, variables))
     except _UnsoundError as unsound:
         raise SettingsError(str(file), unsound.problems) from None
     except SourceError as error:
         name = PREFIX + str(error).partition('field "')[2].partition('"')[0].upper()
         raise SettingsError("environment", (Problem(name, "must be JSON, as the table in the file would be"),)) from None
+
+
+def _in_rhythm(settings: Settings) -> Settings:
+    """With ``site.max_age`` from how often the most eager source is looked at, unless the owner gives one.
+
+    A sixth of that time: caches add little to the delay with which a post is noticed anyway.
+    """
+    site = settings.site
+    if "max_age" in site.model_fields_set or not settings.sources:
+        return settings
+    age = min(source.every for source in settings.sources) / 6
+    age = max(site.max_age_min, min(site.max_age_max, age))
+    return settings.model_copy(update={"site": site.model_copy(update={"max_age": age})})
 
 
 def locate(path: Path | str | None = None, *, environ: Mapping[str, str] = os.environ) -> Path:

@@ -20,13 +20,14 @@ from feeds import lifecycle, report
 from feeds.clock import Clock
 from feeds.confine import Confined
 from feeds.courtesy import Courtesy
-from feeds.errors import Problem, SettingsError, StoreError
+from feeds.errors import Problem, PurgeError, SettingsError, StoreError
 from feeds.fetch import Fetcher
 from feeds.init_command import address_of, init
 from feeds.operation import Fetching
 from feeds.outcome import Outcome
 from feeds.pipeline import Pipeline
 from feeds.publish import every_topic, publish_by_force, publish_pending
+from feeds.purge import keep_purging, purge_pending
 from feeds.settings import Settings, locate
 from feeds.sorting import Sorting
 from feeds.store import Store, open_store
@@ -69,6 +70,7 @@ def publish(settings: Settings, force: str) -> bool:
     pipeline.publish()
     if force:
         publish_by_force(settings, pipeline.store, force, now())
+    _tell_caches(settings, pipeline.store)
     refused = {slug: state.error for slug, state in pipeline.store.topics().items() if state.error}
     for slug, error in refused.items():
         print(f"{slug}: {error}", file=sys.stderr)  # noqa: T201  a command's output
@@ -83,7 +85,16 @@ def apply(settings: Settings) -> int:
     sorting = Sorting(settings, store)
     sorting.align(now())
     sorting.release(now())
-    return publish_pending(settings, store, now())
+    replaced = publish_pending(settings, store, now())
+    _tell_caches(settings, store)
+    return replaced
+
+
+def _tell_caches(settings: Settings, store: Store) -> None:
+    try:
+        purge_pending(settings.purge, store)
+    except PurgeError as error:
+        log.warning("purge.failed", error=str(error))
 
 
 def check(settings: Settings) -> None:
@@ -114,6 +125,7 @@ def run_clock(settings: Settings, stop: threading.Event) -> None:
     pipeline.publish()
     clock = Clock(pipeline, fetcher, now=now)
     clock.start()
+    threading.Thread(target=keep_purging, args=(settings.purge, pipeline.store, stop), name="purge", daemon=True).start()
     log.info("clock.started", sources=len(settings.sources), topics=len(settings.topics))
     stop.wait()
     clock.stop()
@@ -131,6 +143,7 @@ def refresh_all(settings: Settings, sources: Sequence[str]) -> list[Outcome]:
             progress.stop()
             os._exit(_INTERRUPTED)
     pipeline.publish()
+    _tell_caches(settings, pipeline.store)
     return [outcome for outcome in outcomes if outcome.error is not None]
 
 

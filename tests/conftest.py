@@ -188,7 +188,7 @@ def write_config(folder: Path, url: str, **tables: Any) -> Path:
         "topics": TOPICS,
     }
     for key, value in tables.items():
-        document[key] = {**document[key], **value} if isinstance(value, dict) else value
+        document[key] = {**document.get(key, {}), **value} if isinstance(value, dict) else value
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "topicfeeds.toml"
     file.write_text(toml(document), encoding="utf-8")

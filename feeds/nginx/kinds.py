@@ -87,11 +87,11 @@ def kinds(publications: Iterable[Described]) -> list[Kind]:
     return sorted(found, key=lambda kind: (kind.of_topic, -len(kind.pattern), kind.pattern))
 
 
-def archive_kind(suffix: str, media_type: str, *, path: str, growing: Headers, closed: Headers) -> Kind:
+def archive_kind(suffix: str, media_type: str, *, path: str, topic: str, growing: Headers, closed: Headers) -> Kind:
     """The kind of all archive documents in a format, from the headers of one at a path while it grows and once it is closed."""
     template = f"/feeds/{_SLUG}/archive/{_NUMBER}.{suffix}"
     kind, other = (
-        _kind(template, _templated(Described(path, "", media_type, tuple(headers)), template)) for headers in (growing, closed)
+        _kind(template, _templated(Described(path, topic, media_type, tuple(headers)), template)) for headers in (growing, closed)
     )
     return replace(kind, closed=other.headers)
 

@@ -252,6 +252,11 @@ class Store:
         with self.reading() as connection:
             return Topics(connection).counts()
 
+    def stale(self) -> dict[str, int]:
+        """The topics that caches are still to be told of, with the revision that they are to be told of."""
+        with self.reading() as connection:
+            return {row.topic: row.revision for row in connection.execute(sa.select(t.purges).order_by(t.purges.c.topic))}
+
     def revision(self) -> int:
         """Moves whenever anything in service changes; 0 before the first publication."""
         with self.reading() as connection:

@@ -163,6 +163,15 @@ moves with everything that is put into service of its feed: who publishes over o
 ``accepted`` are the ``rules`` by which it was last published.
 ``phase`` and ``leads_to`` are where its slug stands (see ``feeds.lifecycle``); ``filled``: since when its feed has had entries."""
 
+purges = sa.Table(
+    "purges",
+    metadata,
+    sa.Column("topic", sa.String(64), primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+)
+"""The topics of which something else came into service than caches may hold, with the revision that did it; they go once the caches
+have been told."""
+
 entries = sa.Table(
     "entries",
     metadata,

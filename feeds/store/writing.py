@@ -189,8 +189,9 @@ class Transaction:
 
     def keep_topics(self, rows: Mapping[str, TopicRow], now: datetime, *, former: Mapping[str, Standing] | None = None) -> None:
         """Make the topics match the configuration; what is new or changed becomes pending. ``former`` are slugs that lead on."""
+        before = self._published_topics()
         if self.topics.keep(rows, former or {}, now):
-            self._advance()
+            self.move_on(*(before - self._published_topics()))
 
     def touch(self, slugs: Iterable[str]) -> None:
         """Mark topics as changed, hence to be published."""
@@ -217,7 +218,7 @@ class Transaction:
 
     def publish(self, publication: Publication) -> None:
         """Put bytes into service in place of those that were, and move the revision."""
-        revision = self._advance()
+        revision = self.move_on(publication.topic)
         row = {
             "path": publication.path,
             "topic": publication.topic,
@@ -240,7 +241,7 @@ class Transaction:
         for table in (t.bodies, t.publications) if paths else ():
             self._connection.execute(sa.delete(table).where(table.c.path.in_(paths)))
         if paths:
-            self._advance()
+            self.move_on(topic)
         return len(paths)
 
     def publication(self, path: str) -> tuple[str, datetime, str, Headers] | None:
@@ -248,9 +249,20 @@ class Transaction:
         row = self._connection.execute(sa.select(t.publications).where(t.publications.c.path == path)).one_or_none()
         return None if row is None else (row.tag, row.last_modified, row.media_type, [(n, v) for n, v in row.headers])
 
-    def _advance(self) -> int:
+    def move_on(self, *topics: str) -> int:
+        """Say that something else is in service now, namely of these topics, of which caches are to be told; the new revision."""
         moved = sa.update(t.state).where(t.state.c.key == "revision").values(number=t.state.c.number + 1)
-        return int(self._connection.execute(moved.returning(t.state.c.number)).scalar_one())
+        revision = int(self._connection.execute(moved.returning(t.state.c.number)).scalar_one())
+        self._upsert(t.purges, [{"topic": topic, "revision": revision} for topic in sorted(topics)], key=("topic",))
+        return revision
+
+    def purged(self, topic: str, revision: int) -> None:
+        """Say that caches know of a topic as it was at a revision."""
+        told = (t.purges.c.topic == topic) & (t.purges.c.revision == revision)
+        self._connection.execute(sa.delete(t.purges).where(told))
+
+    def _published_topics(self) -> set[str]:
+        return set(self._connection.scalars(sa.select(t.publications.c.topic).distinct()))
 
     def _upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, key: tuple[str, ...]) -> None:
         """Insert rows of the same columns, or replace those columns where the key is there already."""

@@ -63,7 +63,7 @@ class Archives:
 
     def _representation(self, slug: str, number: int, suffix: str, file: ArchiveFile) -> Representation:
         form, url = FORMATS[suffix], archive_urls(self._site, slug, number)[suffix]
-        headers = of_archive(self._site, url, closed=file.closed)
+        headers = of_archive(self._site, url, slug, closed=file.closed)
         return build(url, file.codings, media_type=form.content_type, last_modified=file.last_modified, headers=headers)
 
     def _keep(self, path: str, found: Representation) -> None:
