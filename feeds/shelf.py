@@ -19,7 +19,9 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from feeds import delta
 from feeds.addresses import parameters
+from feeds.deltas import Deltas
 from feeds.lifecycle import Standing
 from feeds.representation import Representation, build
 from feeds.segment import Record, Segment
@@ -50,6 +52,7 @@ class Shelf:
         self.standings: Mapping[str, Standing] = {}
         self.edition = _NONE
         self.error = ""
+        self.deltas = Deltas()
         self._records: dict[str, Record] = {}
         self._arriving: dict[str, Record] = {}
         self._store = store
@@ -148,6 +151,7 @@ class Shelf:
     def _begin(self, records: Iterable[Record]) -> None:
         """Start a new file with these records; what is in service stays so until the next edition is complete."""
         self._segment.replace(records)
+        self.deltas.forget()
         for record in self._segment.read_on():
             self._take(record)
 
@@ -165,6 +169,11 @@ class Shelf:
         if "path" in head:
             self._arriving[head["path"]] = record
             return
+        for path in self._arriving:
+            if path in self._records:
+                self.deltas.remember(path, _edition(self._records[path]))
+        for path in head["gone"]:
+            self.deltas.forget(path)
         self._records = {path: there for path, there in {**self._records, **self._arriving}.items() if path not in head["gone"]}
         self.paths, self.selected = self._unchanged(self.paths), self._unchanged(self.selected)
         self._arriving = {}
@@ -223,6 +232,12 @@ def _representation(record: Record) -> Representation | None:
         headers=[(name, value) for name, value in head["headers"]],
     )
     return built if built.tag == head["tag"] else None
+
+
+def _edition(record: Record) -> delta.Edition:
+    """What deltas are made from: the bytes without a coding."""
+    head: dict[str, Any] = json.loads(record.head)
+    return delta.Edition(head["tag"], dict(_bodies(record, head["codings"]))["identity"])
 
 
 def _bodies(record: Record, sizes: dict[str, int]) -> Iterator[tuple[str, bytes | memoryview]]:

@@ -43,7 +43,10 @@ class ShelfFirst:
             if representation is None:
                 representation = self._shelf.find(path, query)
             if representation is not None:
-                status, headers, body = answer(representation, method, environ)
+                if "HTTP_A_IM" in environ:
+                    status, headers, body = answer_in_full_or_part(self._shelf, representation, environ)
+                else:
+                    status, headers, body = answer(representation, method, environ)
                 start_response(status, headers.copy())
                 who = asked("HTTP_USER_AGENT", ""), asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")
                 self._record((path, status, len(body), *who))
@@ -51,10 +54,18 @@ class ShelfFirst:
         return self._application(environ, start_response)
 
 
+def answer_in_full_or_part(shelf: Shelf, representation: Representation, environ: Environ) -> Answer:
+    """The answer to a GET or HEAD that may ask for a delta (RFC 3229)."""
+    delta = shelf.deltas.answer(representation, environ) if "HTTP_A_IM" in environ else None
+    return delta or answer(representation, environ["REQUEST_METHOD"], environ)
+
+
 def from_shelf(shelf: Shelf, path: str) -> Response | None:
     """The same answer as a Flask response; None for a path that is not on the shelf."""
     representation = shelf.find(path, request.environ.get("QUERY_STRING", ""))
-    return None if representation is None else respond(representation)
+    if representation is None:
+        return None
+    return as_answered(answer_in_full_or_part(shelf, representation, request.environ))
 
 
 def respond(representation: Representation) -> Response:
