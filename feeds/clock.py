@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,6 +42,8 @@ class Clock:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(_REFRESHERS, thread_name_prefix="refresh")
+        self._publisher = ThreadPoolExecutor(1, thread_name_prefix="publish")
+        self._published: Future[None] | None = None
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
             executors={"default": JobThreads(2)},
@@ -61,13 +63,19 @@ class Clock:
         self._scheduler.shutdown(wait=False)
         with self._lock:
             self._pool.shutdown(wait=False, cancel_futures=True)
+            self._publisher.shutdown(wait=False, cancel_futures=True)
 
     def tick(self) -> None:
-        """Show that the clock is alive, release held posts, dispatch what is due, publish what is pending."""
+        """Show that the clock is alive, release held posts, dispatch what is due, have published what is pending.
+
+        Publishing a long history takes its time, and has a thread of its own: the clock goes on ticking meanwhile.
+        """
         self._pipeline.store.beat(self._now())
         self._pipeline.release()
         self._dispatch()
-        self._pipeline.publish()
+        with self._lock:
+            if not self._stopping.is_set() and (self._published is None or self._published.done()):
+                self._published = self._publisher.submit(self._publish)
 
     def _dispatch(self) -> None:
         """Claim due sources and hand them to the pool, one per host at a time and no more than there are threads."""
@@ -83,6 +91,12 @@ class Clock:
                 self._submit(source.id)
             else:
                 self._leave_place(source.id)
+
+    def _publish(self) -> None:
+        try:
+            self._pipeline.publish()
+        except Exception:
+            log.exception("publish.crashed")
 
     def _submit(self, source: str) -> None:
         with self._lock:

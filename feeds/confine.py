@@ -34,7 +34,7 @@ _LARGEST_ANSWER = 256 * 1024 * 1024
 class Confined:
     """Readers in child processes, as many as documents are read at once; a child that misbehaves is killed and replaced."""
 
-    def __init__(self, *, deadline: timedelta = timedelta(seconds=30), memory: int = 1024 * 1024 * 1024) -> None:
+    def __init__(self, *, deadline: timedelta = timedelta(seconds=60), memory: int = 1024 * 1024 * 1024) -> None:
         """``deadline`` is for one document; ``memory`` in bytes of address space, beyond what the child starts with."""
         self._deadline = deadline
         self._memory = memory
