@@ -53,9 +53,9 @@ def next_check(
         wait = min(min(rhythm.every, FIRST_RETRY) * 2 ** min(failures - 1, 20), LONGEST_WAIT)
     else:
         wait = max(_adapted(rhythm, quiet), min(floor or timedelta(0), rhythm.heeded))
-    wait *= 1 + 0.05 * _share_of(source)
     if retry_after is not None:
         wait = max(wait, min(retry_after, timedelta(weeks=1)))
+    wait *= 1 + 0.05 * _share_of(source)
     return (now + wait).replace(microsecond=0)
 
 

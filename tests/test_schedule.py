@@ -57,6 +57,12 @@ def test_an_origin_that_asks_for_time_is_given_it_up_to_a_week(failures: int, re
     assert least <= wait(failures=failures, retry_after=retry_after) <= least * SHARE
 
 
+def test_sources_that_a_host_sends_away_together_do_not_come_back_together() -> None:
+    waits = {wait(f"s{n}", failures=1, retry_after=timedelta(hours=2)) for n in range(100)}
+    assert len(waits) > 50
+    assert min(waits) >= timedelta(hours=2)
+
+
 def test_a_source_is_due_at_the_same_time_whoever_reckons() -> None:
     assert wait("blog") == wait("blog")
 
