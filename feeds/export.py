@@ -19,7 +19,7 @@ from feeds.addresses import SELECTING, archive_path, archive_urls
 from feeds.errors import ExportError
 from feeds.formats import FORMATS
 from feeds.headers import of_archive
-from feeds.lifecycle import Addresses
+from feeds.lifecycle import OPEN, Addresses
 from feeds.model import ALL
 from feeds.nginx.kinds import Described, Kind, archive_kind, file_of, kinds
 from feeds.settings import Settings
@@ -82,9 +82,11 @@ class Export:
         archives = {name for name in self._store.archive_names() if name.slug in addresses.current}
         replaced = sum(self._write_archive(name) for name in sorted(archives - self._archived.keys()))
         replaced += sum(self._write_publication(publication) for publication in news)
-        self._forget(paths, archives, addresses)
+        waiting = self._waiting(addresses)
+        reachable = Addresses({**addresses.standings, **dict.fromkeys(waiting, OPEN)})
+        self._forget(paths, archives, reachable, waiting)
         self._tree.settle()
-        reconfigured = self._configure(addresses)
+        reconfigured = self._configure(reachable)
         deleted = self._tree.keep({name for names in (*self._files.values(), *self._archived.values()) for name in names})
         self._revision, self._addresses = revision, addresses
         return Written(len(self._files) + len(archives), replaced, deleted, reconfigured)
@@ -126,14 +128,21 @@ class Export:
         self._tree.put(mark, modified=found.last_modified)
         return replaced
 
-    def _forget(self, paths: frozenset[str], archives: set[ArchiveName], addresses: Addresses) -> None:
+    def _waiting(self, addresses: Addresses) -> frozenset[str]:
+        """The former slugs that lead to a topic which is not published yet: until it is, what was written of them stays."""
+        published = {described.topic for described in self._described.values()}
+        waiting = (slug for slug, heir in addresses.aliases.items() if heir in addresses.current and heir not in published)
+        return frozenset(waiting) & published
+
+    def _forget(self, paths: frozenset[str], archives: set[ArchiveName], addresses: Addresses, waiting: frozenset[str]) -> None:
         """Forget what is no longer in service."""
         for path in list(self._files):
             topic = self._described[path].topic
-            if path not in paths or (topic and topic not in addresses.current):
+            if (path not in paths and topic not in waiting) or (topic and topic not in addresses.current):
                 del self._files[path], self._described[path]
         for name in self._archived.keys() - archives:
-            del self._archived[name]
+            if name.slug not in waiting:
+                del self._archived[name]
 
     def _configure(self, addresses: Addresses) -> bool:
         """Write the configuration of nginx; whether that changed anything."""

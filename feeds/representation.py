@@ -25,6 +25,7 @@ _UNSHOWN = {"application/atom+xml", "application/rss+xml", "text/x-opml"}
 """Media types that browsers show as text or save as a file; as ``application/xml`` they show them with their stylesheet."""
 
 _SUFFIX = re.compile(r"(?:-|;|--)(?:gzip|br|zstd|deflate)$")
+_STRONG = re.compile(r'(?:W/"[^"]*")|("[^"]*")')
 _OPAQUE = re.compile(r'(?:W/)?"([^"]*)"')
 
 
@@ -34,6 +35,19 @@ class Answer(NamedTuple):
     status: str
     headers: Headers
     body: bytes | memoryview
+
+
+_SAID = b"What is here is not what the request insists on (If-Match, If-Unmodified-Since).\n"
+_FAILED = Answer(
+    "412 Precondition Failed",
+    [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(_SAID))),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+    ],
+    _SAID,
+)
 
 
 class Choices(dict[str | None, str]):
@@ -151,6 +165,8 @@ def answer(representation: Representation, method: str, request: Mapping[str, st
     if request.get("HTTP_SEC_FETCH_DEST") == "document":
         representation = representation.document or representation
     variant = representation.variants[representation.choices[request.get("HTTP_ACCEPT_ENCODING")]]
+    if ("HTTP_IF_MATCH" in request or "HTTP_IF_UNMODIFIED_SINCE" in request) and not _holds(representation, variant, request):
+        return _FAILED._replace(body=b"") if method == "HEAD" else _FAILED
     condition = request.get("HTTP_IF_NONE_MATCH")
     if condition is None:  # only then does If-Modified-Since count (RFC 9110 §13.2.2)
         current = "HTTP_IF_MODIFIED_SINCE" in request and _is_as_old(representation, request["HTTP_IF_MODIFIED_SINCE"])
@@ -159,6 +175,15 @@ def answer(representation: Representation, method: str, request: Mapping[str, st
     if current:
         return variant.not_modified
     return variant.head if method == "HEAD" else variant.ok
+
+
+def _holds(representation: Representation, variant: Variant, request: Mapping[str, str]) -> bool:
+    """Whether what a client insists on is so (RFC 9110 §13.1.1, §13.1.4): the tag in strong comparison, else the time."""
+    condition = request.get("HTTP_IF_MATCH")
+    if condition is None:
+        moment = _parse_http_date(request["HTTP_IF_UNMODIFIED_SINCE"])
+        return moment is None or representation.last_modified <= moment
+    return condition.strip() == "*" or variant.etag in _STRONG.findall(condition)
 
 
 def _is_as_old(representation: Representation, since: str) -> bool:

@@ -34,6 +34,7 @@ class Ways:
     tags: str = "content"
     lenient: bool = True
     if_none_match_alone: bool = True
+    if_match_alone: bool = True
     order: tuple[str, ...] = ()
     refused: int = 404
 
@@ -42,6 +43,7 @@ OF_NGINX = Ways(
     tags="file",  # it makes them of time and size, whatever is configured; a file has one only, so the form for browsers has none
     lenient=False,  # it compares tags as they are written: no lost quote, no suffix of a proxy's
     if_none_match_alone=False,  # If-Modified-Since is evaluated as well where If-None-Match matches
+    if_match_alone=False,  # likewise If-Unmodified-Since, and what is no date does not hold
     order=("br", "zstd", "gzip", "identity"),  # among codings that a client likes alike: it does not look at sizes
     refused=400,  # paths with NUL or above the root are refused before any configuration counts
 )

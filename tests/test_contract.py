@@ -100,6 +100,47 @@ def test_conditional_requests(stack, coding):
         assert bool(body) == (method == "GET" and not current), headers
 
 
+INSISTED = {
+    "{tag}": True,
+    '"other", {tag}': True,
+    '"a,b",{tag} ,"other"': True,
+    "*": True,
+    " * ": True,
+    "W/{tag}": False,
+    '"other"': False,
+    '""': False,
+    '"other", W/{tag}': False,
+    "nonsense": False,
+}
+"""If-Match -> whether it holds, in strong comparison (section 8.8.3.2)."""
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_what_a_client_insists_on(stack, coding):
+    """If-Match decides where it is given, else If-Unmodified-Since; then the other conditions have their say."""
+    _, ok, _ = stack.get(ATOM, accept_encoding=coding)
+    values = dates_about(parsedate_to_datetime(ok["last-modified"]))
+    for (tags, named), (date, as_old), method in product([(None, None), *INSISTED.items()], DATES.items(), METHODS):
+        is_date = date is None or date.startswith("{")
+        held = named if named is not None else as_old is not False or not is_date
+        if not stack.ways.if_match_alone and as_old is False:
+            held = False
+        headers = {"accept_encoding": coding}
+        if tags is not None:
+            headers["if_match"] = tags.format(tag=ok["etag"])
+        if date is not None:
+            headers["if_unmodified_since"] = date.format_map(values)
+        status, answered, body = stack(method, ATOM, **headers)
+        assert status == (200 if held else 412), (method, headers)
+        assert bool(body) == (method == "GET")
+        if held:
+            assert answered == ok
+            assert stack(method, ATOM, **headers, if_none_match=ok["etag"])[0] == 304
+        else:
+            assert (answered["cache-control"], answered["content-type"]) == ("no-store", "text/plain; charset=utf-8"), headers
+            assert not {"etag", "last-modified", "link", "content-encoding"} & set(answered), headers
+
+
 @pytest.mark.parametrize("suffix", ["atom", "rss", "json"])
 def test_archive_documents(stack, suffix):
     """One that is closed never changes; the last one may."""

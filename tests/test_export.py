@@ -1,6 +1,7 @@
 """The export: files for a web server, whole at any instant, touched only where something changed."""
 
 import gzip
+import shlex
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -276,7 +277,10 @@ def test_any_server_of_files_shows_something_plausible(publish, tmp_path):
 # -- nginx -------------------------------------------------------------------------------------------------------------
 
 
-FORMERLY = ("/feeds/{}.atom", "/feeds/{}.rss?content=summary", "/feeds/{}/archive/1.rss", "/feeds/{}/archive/9.rss", "/topics/{}/")
+FORMERLY = (
+    "/feeds/{}.atom", "/feeds/{}.json", "/feeds/{}.rss", "/feeds/{}.rss?content=summary", "/topics/{}/",
+    *(f"/feeds/{{}}/archive/{number}.{suffix}" for number in (1, 9) for suffix in ("atom", "rss", "json")),
+)  # fmt: skip
 
 
 @NGINX
@@ -303,6 +307,34 @@ def test_former_names_redirect_and_retired_ones_are_gone(publish, tmp_path):
                 )
         assert stack.get("/topics/golang")[1]["location"] == "https://feeds.example/topics/go-concurrency/"
         assert stack("POST", "/feeds/golang.atom", content_length="0")[0] == 405
+
+
+@NGINX
+def test_a_topic_that_is_renamed_or_ends_does_so_in_nginx_too(publish, tmp_path):
+    """An export that follows the store tells nginx; who reads meanwhile gets the feed, a redirect to it, or 410 at the end."""
+    folder, port, site = tmp_path / "out", find_port(), {"items": 1, "archive_items": 1}
+    publish("A goroutine", "Two goroutines", "Raft", site=site)
+    reload = shlex.join([sys.executable, "-c", RELOAD, str(folder / "nginx.pid")])
+    options = ["--watch", "--listen", f"127.0.0.1:{port}", "--reload", reload, "-c", str(tmp_path / "topicfeeds.toml")]
+    with running([*COMMAND, "export", str(folder), *options], tmp_path) as export:
+        eventually((folder / "topicfeeds-server.conf").exists, within=20)
+        with serving_files(folder, port):
+            paths = [path.format("go-concurrency") for path in FORMERLY if "9" not in path]
+            assert [ask(port, path)[0] for path in paths] == [200] * len(paths)
+            go = {**TOPICS[0], "slug": "go", "aliases": ["go-concurrency"]}
+            publish(topics=[go, TOPICS[1]], site=site)
+            for path in paths:
+                eventually(lambda path=path: ask(port, path)[0] == 301, within=10)
+                location = ask(port, path)[1]["location"].removeprefix("https://feeds.example")
+                assert (location, ask(port, location)[0]) == (path.replace("go-concurrency", "go"), 200)
+            publish(topics=[{**go, "retired": {"on": "2025-01-01", "to": "distributed-systems"}}, TOPICS[1]], site=site)
+            for path in (*paths, *(path.replace("go-concurrency", "go") for path in paths)):
+                eventually(lambda path=path: ask(port, path)[0] == 410, within=10)
+        assert "export.failed" not in export.output
+    assert not [name for name in files_of(folder / "public") if "go" in name]
+
+
+RELOAD = "import os, signal, sys; os.path.exists(sys.argv[1]) and os.kill(int(open(sys.argv[1]).read()), signal.SIGHUP)"
 
 
 def there(path):

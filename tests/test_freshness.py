@@ -201,7 +201,9 @@ def test_what_changes_while_a_cache_is_told_is_told_again(publish, cache):
 
 def test_a_command_can_do_it(publish, tmp_path):
     script = tmp_path / "purge.py"
-    script.write_text("import sys; open('told', 'a').write(sys.argv[1] + '\\n'); sys.exit('no' if sys.argv[2:] else 0)")
+    script.write_text(
+        f"import sys; open({str(tmp_path / 'told')!r}, 'a').write(sys.argv[1] + '\\n'); sys.exit('no' if sys.argv[2:] else 0)"
+    )
     settings = publish("Raft one", purge={"command": [sys.executable, str(script), "{tag}"]})
     done = topicfeeds("publish", "-c", str(tmp_path / "topicfeeds.toml"), folder=tmp_path)
     assert done.returncode == 0, done.stderr
