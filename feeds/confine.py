@@ -7,28 +7,21 @@ the source gets a ParseError. Run as a module (``python -m feeds.confine``) this
 from __future__ import annotations
 
 import contextlib
-import pickle
 import resource
-import selectors
 import signal
-import struct
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta, tzinfo
-from typing import IO, Any
+from typing import Any
 
+from feeds.child import Child, answer_parent, ignore_signals
 from feeds.cleaning import clean, clean_draft
 from feeds.errors import ParseError
 from feeds.model import Document, Draft, Page, Parsed, Source
 from feeds.sources import parse
 from feeds.sources.listing import Finding, findings
 from feeds.sources.page import read_page
-
-_LENGTH = struct.Struct(">Q")
-_LARGEST_ANSWER = 256 * 1024 * 1024
 
 
 class Confined:
@@ -39,8 +32,8 @@ class Confined:
         self._deadline = deadline
         self._memory = memory
         self._lock = threading.Lock()
-        self._idle: list[subprocess.Popen[bytes]] = []
-        self._busy: list[subprocess.Popen[bytes]] = []
+        self._idle: list[Child] = []
+        self._busy: list[Child] = []
 
     def parse(self, source: Source, document: Document, *, zone: tzinfo) -> Parsed:
         """``feeds.sources.parse``, confined, with harmless HTML. Raises ParseError, also when it takes too long or too much."""
@@ -64,12 +57,12 @@ class Confined:
             self._idle.clear()
             self._busy.clear()
         for child in children:
-            _kill(child)
+            child.kill()
 
     def _call(self, name: str, url: str, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
         try:
             with self._child() as child:
-                result = _ask(child, (name, arguments, options), time.monotonic() + self._deadline.total_seconds())
+                result = child.ask((name, arguments, options), within=self._deadline)
                 if isinstance(result, MemoryError | RecursionError):
                     raise EOFError  # noqa: TRY004, TRY301  what is left of that child is not to be trusted
         except TimeoutError:
@@ -83,7 +76,7 @@ class Confined:
         return result
 
     @contextlib.contextmanager
-    def _child(self) -> Iterator[subprocess.Popen[bytes]]:
+    def _child(self) -> Iterator[Child]:
         """A child that nobody else uses. One that did not end its work is killed."""
         with self._lock:
             child = self._take()
@@ -100,56 +93,15 @@ class Confined:
                 if ours and sound:
                     self._idle.append(child)
             if not sound:
-                _kill(child)
+                child.kill()
 
-    def _take(self) -> subprocess.Popen[bytes]:
+    def _take(self) -> Child:
         while self._idle:
             child = self._idle.pop()
-            if child.poll() is None:
+            if child.alive:
                 return child
-            _kill(child)  # somebody else ended it; its pipes are still ours
-        command = [sys.executable, "-m", "feeds.confine", str(self._memory)]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  ourselves
-
-
-def _ask(child: subprocess.Popen[bytes], request: object, deadline: float) -> Any:
-    """Send a request and wait for the answer. Raises TimeoutError, or EOFError when the child died."""
-    assert child.stdin is not None
-    assert child.stdout is not None
-    _send(child.stdin, request)
-    length = _LENGTH.unpack(_receive(child.stdout, _LENGTH.size, deadline))[0]
-    if length > _LARGEST_ANSWER:
-        raise EOFError
-    return pickle.loads(_receive(child.stdout, length, deadline))  # noqa: S301  our own child
-
-
-def _receive(stream: IO[bytes], size: int, deadline: float) -> bytes:
-    received = bytearray()
-    ready = selectors.PollSelector()  # select() knows no file descriptor beyond 1023
-    ready.register(stream, selectors.EVENT_READ)
-    while len(received) < size:
-        if not ready.select(max(deadline - time.monotonic(), 0)):
-            raise TimeoutError
-        piece = stream.read1(size - len(received))  # type: ignore[attr-defined]  # a pipe is a BufferedReader
-        if not piece:
-            raise EOFError
-        received += piece
-    return bytes(received)
-
-
-def _send(stream: IO[bytes], message: object) -> None:
-    data = pickle.dumps(message)
-    stream.write(_LENGTH.pack(len(data)) + data)
-    stream.flush()
-
-
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    child.kill()
-    child.wait()
-    for stream in (child.stdin, child.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
+            child.kill()  # somebody else ended it; its pipes are still ours
+        return Child("feeds.confine", str(self._memory))
 
 
 def _parse(source: Source, document: Document, *, zone: tzinfo) -> Parsed:
@@ -163,19 +115,9 @@ def _read_page(document: Document, *, rules: Page, zone: tzinfo) -> Draft:
 _READERS: Mapping[str, Callable[..., object]] = {"parse": _parse, "read_page": _read_page, "findings": findings}
 
 
-def _serve(memory: int) -> None:
-    """The child: answer requests until the parent closes the pipe, which it also does by dying."""
-    for number in (signal.SIGINT, signal.SIGUSR1):  # the parent's business; its end is ours
-        signal.signal(number, signal.SIG_IGN)
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + memory,) * 2)
-    while header := requests.read(_LENGTH.size):
-        name, arguments, options = pickle.loads(requests.read(_LENGTH.unpack(header)[0]))  # noqa: S301  our own parent
-        try:
-            result = _READERS[name](*arguments, **options)
-        except Exception as error:  # noqa: BLE001  the parent decides what it means
-            result = error
-        _send(answers, result)
+def _answer(question: tuple[str, tuple[Any, ...], Mapping[str, Any]]) -> object:
+    name, arguments, options = question
+    return _READERS[name](*arguments, **options)
 
 
 def _address_space() -> int:
@@ -188,4 +130,6 @@ def _address_space() -> int:
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    ignore_signals(signal.SIGINT, signal.SIGUSR1)
+    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + int(sys.argv[1]),) * 2)
+    answer_parent(_answer)
