@@ -29,6 +29,7 @@ ALL = (
     Benchmark("classify", short=("--posts", "1000", "--topics", "100", "--peer", "5")),
     Benchmark("thousand_sources", short=("--sources", "100", "--items", "5000")),
     Benchmark("memory", short=None),
+    Benchmark("combinations", short=("--rounds", "1", "--seconds", "3"), needs=("wrk", "taskset")),
     Benchmark("serving", short=("--rounds", "1", "--seconds", "1"), full=("--write",), needs=("wrk", "nginx", "taskset")),
 )
 
