@@ -63,7 +63,7 @@ response = function(status) if status == 200 then made = made + 1 end end
 done = function() io.write(string.format("\\nmade %%d\\n", thread:get("made"))) end
 """
 _SLACK = 16 << 20
-"""Bytes that a worker may take beside its combinations: what threads that answer have in hand."""
+"""Bytes that a process may take beside the combinations that it keeps: what is in hand at a moment."""
 
 
 @dataclass
@@ -90,8 +90,10 @@ def main(*, rounds: int, seconds: int) -> None:
                 _measure(service.port, name, phase, Path(made), seconds=seconds, seed=number)
             memory.append(_memory(service))
     _report(phases, memory, rounds=rounds, seconds=seconds)
-    if memory[-1]["worker"] - memory[0]["worker"] > Serving().combinations_bytes + _SLACK:
-        sys.exit("memory grew beyond what combinations may take")
+    bounds = {"worker": Serving().combinations_bytes + _SLACK, "renderer": _SLACK}
+    for name, bound in bounds.items():
+        if memory[-1][name] - memory[0][name] > bound:
+            sys.exit(f"the memory of the {name} grew by more than {bound / 2**20:.0f} MiB")
 
 
 @contextmanager

@@ -28,14 +28,23 @@ class Build:
     refused: Mapping[str, str]
 
 
-def build(feed: Feed, *, now: datetime, suffixes: Collection[str] = tuple(FORMATS), unminted: Collection[str] = ()) -> Build:
+def build(
+    feed: Feed,
+    *,
+    now: datetime,
+    suffixes: Collection[str] = tuple(FORMATS),
+    unminted: Collection[str] = (),
+    splicer: Splicer = _SPLICER,
+) -> Build:
     """Write a document, if need be without the posts that cannot be in it. Raises GateError or ValueError if nothing helps.
 
-    ``unminted`` are ids that the ledger does not know.
+    ``unminted`` are ids that the ledger does not know; ``splicer`` remembers what was written.
     """
 
     def write(posts: tuple[Post, ...]) -> dict[str, bytes]:
-        return _write(replace(feed, posts=posts), suffixes, now=now, unminted=unminted)
+        whole = replace(feed, posts=posts)
+        gate.check_posts(whole.slug, posts, now=now, unminted=unminted)
+        return {suffix: _written(whole, suffix, splicer) for suffix in suffixes}
 
     try:
         return Build(feed, write(feed.posts), {})
@@ -54,10 +63,7 @@ def _refusal(post: Post, write: Callable[[tuple[Post, ...]], object]) -> str:
     return ""
 
 
-def _write(feed: Feed, suffixes: Collection[str], *, now: datetime, unminted: Collection[str]) -> dict[str, bytes]:
-    gate.check_posts(feed.slug, feed.posts, now=now, unminted=unminted)
-    bodies = {}
-    for suffix in suffixes:
-        bodies[suffix] = _SPLICER.render(FORMATS[suffix], feed)
-        gate.check_build(feed.urls[suffix], suffix, feed, bodies[suffix])
-    return bodies
+def _written(feed: Feed, suffix: str, splicer: Splicer) -> bytes:
+    body = splicer.render(FORMATS[suffix], feed)
+    gate.check_build(feed.urls[suffix], suffix, feed, body)
+    return body

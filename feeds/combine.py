@@ -27,6 +27,7 @@ from feeds.model import ALL, Feed, Site, Topic
 from feeds.renderer import Failure, Publisher, Question, Rendered
 from feeds.representation import opaque_tag
 from feeds.selection import Selection, identifier, in_words
+from feeds.splice import Splicer
 from feeds.store import Publication, Store, open_store
 from feeds.store.selections import Standing, newest_of, standings
 
@@ -68,7 +69,8 @@ def render(publisher: Publisher, store: Store, question: Question, *, now: datet
     feed = feed_of(publisher, selection, {topic.slug: topic for topic in standing}, store)
     with store.entries() as entries:
         unminted = entries.unminted([post.id for post in feed.posts])
-    built = build(feed, now=now, suffixes=[suffix], unminted=unminted)
+    forgetful = Splicer()  # anybody may ask for anything: what is remembered of it would have no bound
+    built = build(feed, now=now, suffixes=[suffix], unminted=unminted, splicer=forgetful)
     publication = _publication(built, suffix, selection.topics, publisher.compression)
     changes = [topic.modified for topic in relevant if topic.modified]
     return Rendered(publication, max([feed.updated, *changes]), relevant)

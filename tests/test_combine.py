@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from feeds import build
 from feeds.combine import Combiner, render
 from feeds.lifecycle import Standing
 from feeds.model import Membership
@@ -175,6 +176,13 @@ def test_both_databases_and_every_moment_give_the_same_bytes(tmp_path, postgres,
         store.close()
     assert all(answer.publication == answers[0].publication for answer in answers)
     assert all(answer.modified == answers[0].modified for answer in answers)
+
+
+def test_nothing_is_remembered_of_what_was_written(filled):
+    before = len(build._SPLICER._written)
+    for written in ("ebpf,kernel", "ebpf+kernel", "assembly,-kernel", "all,-ebpf"):
+        made(filled, written)
+    assert len(build._SPLICER._written) == before
 
 
 def test_it_is_not_made_again_while_its_topics_stand_as_they_stood(filled):
