@@ -18,7 +18,7 @@ from feeds.store import Publication, open_store
 from feeds.tree import Tree, owned
 from tests.conftest import COMMAND, TOPICS, ask, eventually, find_port, open_pipeline, running, topicfeeds
 from tests.fakes import NOW, Item, Time, rss
-from tests.stacks import NGINX, in_process, over_sockets, serving_files
+from tests.stacks import NGINX, in_process, open_stack, over_sockets, serving_files
 
 SUFFIXES = {"": None, ".gz": "gzip", ".br": "br", ".zst": "zstd"}
 
@@ -307,6 +307,24 @@ def test_former_names_redirect_and_retired_ones_are_gone(publish, tmp_path):
                 )
         assert stack.get("/topics/golang")[1]["location"] == "https://feeds.example/topics/go-concurrency/"
         assert stack("POST", "/feeds/golang.atom", content_length="0")[0] == 405
+
+
+@NGINX
+def test_with_the_service_behind_it_answers_what_is_no_file(publish, tmp_path):
+    gone = {"slug": "assembly", "title": "Assembly", "terms": ["mov"], "aliases": ["asm"], "retired": {"on": "2025-01-01"}}
+    topics = [{**TOPICS[0], "aliases": ["golang"]}, TOPICS[1], gone]
+    settings = publish("A goroutine", "Two goroutines", topics=topics, site={"items": 1, "archive_items": 1})
+    bare, files = in_process(create_app(settings), wrapped=False), ["/feeds/go-concurrency.atom", "/topics/all/", "/feeds.opml"]
+    others = [path.format(slug) for path in FORMERLY for slug in ("golang", "assembly", "asm", "none")]
+    others += ["/feeds/distributed-systems,go-concurrency.atom", "/feeds/GO-concurrency.rss", "/feeds/all,-golang.json"]
+    with open_stack("nginx", tmp_path / "topicfeeds.toml", tmp_path) as stack:
+        for path in others:
+            status, headers, body = bare("GET", path, {})
+            assert stack.get(path) == (status, headers, body), path
+        for path in files:
+            status, headers, body = stack.get(path)
+            assert (status, body) == (bare("GET", path, {})[0], bare("GET", path, {})[2])
+            assert headers["etag"] != bare("GET", path, {})[1]["etag"], "nginx's own"
 
 
 @NGINX
