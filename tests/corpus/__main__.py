@@ -22,6 +22,7 @@ KINDS = {
     "Markdown folders": "tests.corpus_folder",
     "topics": "tests.corpus.topics",
     "rendered sites": "tests.corpus.sites",
+    "faults": "tests.corpus.faults",
 }
 """What is checked -> the module whose ``check(corpus)`` yields or returns (met, checked, misses)."""
 
