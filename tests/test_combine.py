@@ -178,6 +178,22 @@ def test_both_databases_and_every_moment_give_the_same_bytes(tmp_path, postgres,
     assert all(answer.modified == answers[0].modified for answer in answers)
 
 
+def test_old_posts_that_entered_a_topic_late_are_shown_as_far_as_its_own_feed_shows_them(filled):
+    def shown(written):
+        return {int(each.removeprefix("post-")) for each in ids(made(filled, written))}
+
+    with filled.writing() as transaction:
+        transaction.topics.add_late("post-2", ["ebpf", "all"], NOW)
+        transaction.topics.add_late("post-6", ["ebpf"], NOW)
+    assert (shown("ebpf,kernel"), shown("ebpf,assembly")) == ({3, 5, 6, 7, 4}, {1, 4, 5, 7})
+    assert shown("all,-assembly") == {0, 3, 6}
+    with filled.writing() as transaction:
+        transaction.topics.surface("ebpf", ["post-2", "post-6"], most=1)
+        transaction.topics.surface("all", ["post-2"], most=1)
+    assert (shown("ebpf,kernel"), shown("ebpf,assembly")) == ({2, 3, 4, 5, 6, 7}, {1, 2, 4, 5, 7})
+    assert shown("all,-assembly") == {0, 2, 3, 6}
+
+
 def test_nothing_is_remembered_of_what_was_written(filled):
     before = len(build._SPLICER._written)
     for written in ("ebpf,kernel", "ebpf+kernel", "assembly,-kernel", "all,-ebpf"):

@@ -72,14 +72,21 @@ def count_unclaimed(store: Store) -> int:
 def _wanted(selection: Selection) -> sa.ColumnElement[bool]:
     """In one of the single topics, or in every topic of one of the groups."""
     if (ALL,) in selection.any_of:
-        return sa.true()
+        return ~_is_aside(sa.literal(ALL), t.posts.c.id)
     singles = [group[0] for group in selection.any_of if len(group) == 1]
     groups = [sa.and_(*(_within([slug]) for slug in group)) for group in selection.any_of if len(group) > 1]
     return sa.or_(*groups, _within(singles)) if singles else sa.or_(*groups)
 
 
 def _within(slugs: Sequence[str]) -> sa.ColumnElement[bool]:
-    return t.posts.c.id.in_(sa.select(t.memberships.c.post).where(t.memberships.c.topic.in_(slugs)))
+    rows = t.memberships.c.topic.in_(slugs) & ~_is_aside(t.memberships.c.topic, t.memberships.c.post)
+    return t.posts.c.id.in_(sa.select(t.memberships.c.post).where(rows))
+
+
+def _is_aside(topic: sa.ColumnElement[str], post: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether a post entered a topic late and the topic's own feed does not show it, or not yet: then nothing else does either."""
+    late = t.late_additions.c
+    return sa.exists().where((late.topic == topic) & (late.post == post) & late.surfaced.is_not(True))
 
 
 def _not_unwanted(selection: Selection) -> Iterator[sa.ColumnElement[bool]]:
