@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import itertools
+import logging
 import resource
 import statistics
 import tempfile
@@ -21,6 +22,7 @@ from pathlib import Path
 from string import Template
 from xml.sax.saxutils import escape
 
+import structlog
 from feedgen.feed import FeedGenerator
 
 from feeds import publish
@@ -158,6 +160,7 @@ def measure(count: int, suffix: str) -> dict[str, tuple[float, float]]:
 
 def publication(topics: int, posts: int) -> None:
     """Publish many topics over many posts, each post in three of them; then once more with one post changed."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))  # the figures are the output
     slugs = [f"topic-{n}" for n in range(topics)]
     table = tuple(Topic(slug=slug, title=slug) for slug in slugs)
     with tempfile.TemporaryDirectory() as folder:
