@@ -38,6 +38,8 @@ def _positive(value: timedelta) -> timedelta:
 def _slug(value: str) -> str:
     if not _SLUG.fullmatch(value) or len(value) > 64:
         raise ValueError("must be a slug: lower-case letters, digits, single '-' or '.' between them, at most 64")
+    if value.endswith(".revised"):
+        raise ValueError("must not end in '.revised', which is where a topic's feed with revisions is")
     return value
 
 
@@ -241,6 +243,7 @@ class Topic(Table):
 
     ``name`` is what it is called within a sentence, where that is not its title.
     ``aliases`` are former slugs, whose addresses lead here for ever. ``content`` outranks the site's.
+    ``revised``: another feed beside the topic's carries substantive revisions of its posts as entries of their own.
     ``title_terms`` are sure, ``terms`` good, ``hints`` weak signs; ``code`` is looked for in blocks of code; ``against`` speaks
     against the topic. A term between slashes is a regular expression (RE2).
     """
@@ -252,6 +255,7 @@ class Topic(Table):
     aliases: tuple[Slug, ...] = ()
     retired: Retired | None = None
     content: Content | None = None
+    revised: bool = False
     tags: tuple[Text, ...] = ()
     title_terms: tuple[Term, ...] = ()
     terms: tuple[Term, ...] = ()

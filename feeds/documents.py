@@ -12,7 +12,7 @@ from feeds.keys import canonical_host
 from feeds.model import ALL, Deleted, Feed, Origin, Post, Site, Topic
 from feeds.redaction import public_address
 from feeds.settings import Settings
-from feeds.store import TopicState
+from feeds.store import Revision, TopicState
 
 
 def all_posts(site: Site) -> Topic:
@@ -62,6 +62,33 @@ def selections(feed: Feed) -> list[Feed]:
         return []
     content: Content = "summary" if feed.content == "full" else "full"
     return [replace(feed, content=content, urls={suffix: f"{url}?content={content}" for suffix, url in feed.urls.items()})]
+
+
+def revised(feed: Feed, revisions: Iterable[Revision]) -> Feed:
+    """The feed that carries, besides its posts, what became of them as entries of their own, with ids that never change."""
+    posts = {post.id: post for post in feed.posts}
+    entries = [*feed.posts, *(_as_post(revision, posts[revision.post]) for revision in revisions)]
+    return replace(
+        feed,
+        id=f"{feed.id}/revised",
+        title=f"{feed.title}, with revisions",
+        urls=feed_urls(feed.site, f"{feed.slug}.revised"),
+        posts=tuple(sorted(entries, key=lambda post: (-post.published.timestamp(), post.id))),
+    )
+
+
+def _as_post(revision: Revision, post: Post) -> Post:
+    mark = "&" if "#" in post.id else "#"
+    return replace(
+        post,
+        id=f"{post.id}{mark}revision={revision.digest[:16]}",
+        title=revision.title,
+        summary=revision.summary,
+        content=revision.content,
+        published=revision.updated,
+        updated=revision.updated,
+        digest=revision.digest,
+    )
 
 
 def archived(feed: Feed, number: int, *, followed: bool) -> Feed:

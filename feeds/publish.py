@@ -21,7 +21,7 @@ from feeds.addresses import feed_path, feed_urls, page_path, page_url, path_of
 from feeds.build import UNFIT, Build, build
 from feeds.classify.judge import RULES
 from feeds.compression import encode
-from feeds.documents import all_posts, interval_of, origins_of, selections
+from feeds.documents import all_posts, interval_of, origins_of, revised, selections
 from feeds.farewell import farewell
 from feeds.formats import FORMATS, directory, opml, pages
 from feeds.formats.elements import STYLESHEET
@@ -107,7 +107,8 @@ def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicS
         built = build(feed, now=now, unminted=edition.unminted)
         if state.accepted == state.rules:  # else the owner's new configuration accounts for what goes
             gate.check_change(feed_path(topic.slug, "*"), edition.before, built.feed.posts)
-        selected = [build(feed, now=now, unminted=edition.unminted) for feed in selections(built.feed)]
+        variants = [*selections(built.feed), *_revised(store, topic, built.feed)]
+        selected = [build(feed, now=now, unminted=edition.unminted) for feed in variants]
         compressed = _compressed([*_publications([built, *selected]), _topic_page(built.feed)], settings)
         with history.turn() as transaction:
             history.put(transaction, edition)
@@ -131,6 +132,14 @@ def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicS
     if replaced:
         log.info("publish", topic=topic.slug, entries=len(built.feed.posts), replaced=replaced)
     return replaced
+
+
+def _revised(store: Store, topic: Topic, feed: Feed) -> list[Feed]:
+    """The topic's feed that tells of revisions as well, if its owner wants one."""
+    if not topic.revised:
+        return []
+    with store.entries() as entries:
+        return [revised(feed, entries.revisions([post.id for post in feed.posts], limit=feed.site.items))]
 
 
 def _closed(settings: Settings, topic: Topic, feed: Feed, end: datetime) -> Feed:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from feeds.model import ALL, Deleted, Post
 from feeds.store import tables as t
 from feeds.store.dialect import insert
+from feeds.store.revisions import Revision, newest
 from feeds.store.rows import chunks, post_of
 
 SUBSCRIPTION = 0
@@ -156,6 +157,10 @@ class Entries:
         query = sa.select(t.posts.c.id, t.posts.c.url, t.posts.c.withdrawn).join(t.entries, t.entries.c.post == t.posts.c.id)
         query = query.where((t.entries.c.feed == feed) & (t.entries.c.document == SUBSCRIPTION)).order_by(t.posts.c.id)
         return [(row.id, row.url, row.withdrawn is not None) for row in self._connection.execute(query)]
+
+    def revisions(self, ids: Sequence[str], *, limit: int) -> list[Revision]:
+        """The newest substantive revisions of posts."""
+        return newest(self._connection, ids, limit=limit)
 
     def unminted(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of some ids that the ledger does not know."""

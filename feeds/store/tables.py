@@ -101,6 +101,18 @@ posts = sa.Table(
 lacks it although it lists older posts; ``gone_checks`` counts the days on which its URL then answered 404 or 410; ``withdrawn``:
 proved to be gone, and in no feed. Rows are never deleted, so that an id is never minted again."""
 
+revisions = sa.Table(
+    "revisions",
+    metadata,
+    sa.Column("post", sa.Text, sa.ForeignKey("posts.id"), primary_key=True),
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("updated", Moment, nullable=False),
+)
+"""What a post became with each substantive edit, once it had been published; ``digest`` is that of its text then."""
+
 said = sa.Table(
     "said",
     metadata,

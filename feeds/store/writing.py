@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from feeds.lifecycle import Standing
 from feeds.model import ALL, Draft, Membership, Post, SetAside
 from feeds.representation import Headers
+from feeds.store import revisions
 from feeds.store import tables as t
 from feeds.store.dialect import insert
 from feeds.store.entries import Entries
@@ -136,7 +137,9 @@ class Transaction:
 
     def save_posts(self, posts: Iterable[tuple[Post, bool]]) -> None:
         """Insert or replace posts, each with whether it is held."""
-        self._upsert(t.posts, [row_of(post) | {"held": held} for post, held in posts], key=("id",))
+        saved = list(posts)
+        revisions.note(self._connection, [post for post, _ in saved])
+        self._upsert(t.posts, [row_of(post) | {"held": held} for post, held in saved], key=("id",))
 
     def save_memberships(self, post: str, memberships: Iterable[Membership]) -> set[str]:
         """Replace the topics of a post; the slugs of the topics that it entered or left."""
