@@ -1,11 +1,12 @@
 """Where a source is: a permanent redirect seen three times in a row is believed, a source that is gone is left alone."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from feeds.health import Facts, judge
-from tests.fakes import BLOG, redirect, refusal, rss
+from tests.fakes import BLOG, NOW, Item, Origin, html, redirect, refusal, rss
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -146,3 +147,35 @@ def test_a_refusal_that_is_not_for_good_stops_nothing(blog, assemble, clock):
     refresh(pipeline, clock, 3)
     assert not pipeline.store.sources()["blog"].stopped
     assert pipeline.store.due(clock.now + timedelta(days=2))
+
+
+# -- the blog itself ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("renamed", [False, True], ids=["same titles", "new titles"])
+def test_a_blog_that_moves_to_another_host_with_new_slugs_and_guids_has_no_new_id(origin, assemble, clock, renamed):
+    """Old addresses redirect; the titles and days stay, or nothing but the redirects ties old and new together."""
+    old = [
+        Item(f"/2026/{n}-old.html", f"Post {n}", f"A quorum of {n}.", NOW - timedelta(days=n), guid=f"old-{n}") for n in range(1, 9)
+    ]
+    origin.put("/index.xml", rss(origin.url, *old))
+    fetch = {"allow_networks": ["127.0.0.0/8"]}
+    pipeline = assemble(fetch=fetch)
+    pipeline.refresh("blog")
+    before = {post.published: post.id for post in pipeline.store.newest("all", limit=20)}
+    with Origin(("127.0.0.2", 0)) as moved:
+        new = [
+            replace(item, path=f"/posts/new-{n}/", guid=f"new-{n}", title=f"Another {n}" if renamed else item.title)
+            for n, item in enumerate(old, 1)
+        ]
+        moved.put("/feed.xml", rss(moved.url, *new))
+        origin.pages |= {was.path: redirect(moved.url + now.path, 301) for was, now in zip(old, new, strict=True)}
+        for item in new:
+            moved.put(item.path, html(item.title), content_type="text/html")
+        clock.advance(days=1)
+        pipeline = assemble(sources=[{"id": "blog", "url": f"{moved.url}/feed.xml"}], fetch=fetch)
+        outcome = pipeline.refresh("blog")
+        posts = pipeline.store.newest("all", limit=20)
+    assert (outcome.new, len(posts)) == (0, 8)
+    assert {post.published: post.id for post in posts} == before
+    assert {post.url for post in posts} == {moved.url + item.path for item in new}
