@@ -32,6 +32,7 @@ REQUESTS = (
     Request("200 gzip, 100 entries", count=100, accept="gzip"),
     Request("200 identity, 100 entries", count=100),
     Request("404", special="miss", status=404),
+    Request("combination, gzip", special="combination", accept="gzip"),
     Request("304, new connection each", accept="gzip", conditional=True, status=304, close=True),
 )
 Results = dict[tuple[str, str, int], Measured]
