@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 from lxml import etree
@@ -65,25 +65,32 @@ def publish(drafts: Sequence[Draft]) -> Feed:
 
 
 def published(feed: Feed) -> Iterator[tuple[str, str]]:
-    """Every piece of HTML that is published of a feed, by where it is; titles too, which some readers take for HTML."""
-    atom = etree.fromstring(FORMATS["atom"].render(feed))
+    """Every piece of HTML that is published of a feed, by where it is."""
+    return pieces({suffix: FORMATS[suffix].render(feed) for suffix in FORMATS}, pages.topic_page(feed))
+
+
+def pieces(documents: Mapping[str, bytes], page: bytes) -> Iterator[tuple[str, str]]:
+    """Every piece of HTML in a feed's documents by format and in its page, titles too, which some readers take for HTML."""
+    atom, rss = etree.fromstring(documents["atom"]), etree.fromstring(documents["rss"])
     for element in atom.iter(f"{{{ATOM}}}title", f"{{{ATOM}}}summary", f"{{{ATOM}}}content"):
         yield f"atom {etree.QName(element).localname}", element.text or ""
-    rss = etree.fromstring(FORMATS["rss"].render(feed))
     for element in rss.iter("title", f"{{{DC}}}title", "description", f"{{{CONTENT}}}encoded"):
         yield f"rss {etree.QName(element).localname}", element.text or ""
-    for item in json.loads(FORMATS["json"].render(feed))["items"]:
+    for item in json.loads(documents["json"])["items"]:
         yield from ((f"json {name}", item.get(name, "")) for name in ("title", "content_html"))
     links = [*(element.get("href") for element in atom.iter(f"{{{ATOM}}}link")), *(element.text for element in rss.iter("link"))]
     yield from (("link", f'<a href="{escape(link or "")}">link</a>') for link in links)
-    page = LexborHTMLParser(pages.topic_page(feed)).css_first("main")
-    yield "page", page.html or ""
+    main = LexborHTMLParser(page).css_first("main")
+    yield "page", (main.html if main else "") or ""
+
+
+def running(found: Iterable[tuple[str, str]]) -> list[str]:
+    """What could run in pieces of HTML, named by where it is."""
+    return [
+        f"{where}: {thing}" for where, html in found for thing in (misread(html) if where.endswith("title") else executable(html))
+    ]
 
 
 def found_in(drafts: Sequence[Draft]) -> list[str]:
-    """What could run in anything that is published of a source's posts, named by where it is."""
-    return [
-        f"{where}: {found}"
-        for where, html in published(publish(drafts))
-        for found in (misread(html) if where.endswith("title") else executable(html))
-    ]
+    """What could run in anything that is published of a source's posts."""
+    return running(published(publish(drafts)))

@@ -21,11 +21,13 @@ import structlog
 from feeds.confine import Confined
 from feeds.courtesy import Courtesy
 from feeds.fetch import Fetcher
+from feeds.formats import FORMATS
 from feeds.outcome import Outcome
 from feeds.pipeline import Pipeline
 from feeds.settings import load
 from feeds.store.migrate import open_migrated
 from tests.conftest import eventually, find_port, write_config
+from tests.executable import pieces, running
 from tests.fakes import Item, Origin, Time, rss
 
 Row = tuple[str, int, int, list[str]]
@@ -79,9 +81,18 @@ def _misses(fault: str, url: str, well: str, folder: Path, confined: Confined) -
         yield f"took {seconds:.0f} s"
     if fault != "/many" and not kept <= _ids(pipeline):  # whose posts fill the whole feed
         yield f"took posts out of service: {sorted(kept - _ids(pipeline))[:3]}"
+    pipeline.publish()
+    yield from (f"could run: {found}" for found in _running(pipeline))
     pipeline.store.close()
     if (memory := psutil.Process().memory_info().rss) > MEMORY:
         yield f"took {memory >> 20} MiB"
+
+
+def _running(pipeline: Pipeline) -> list[str]:
+    """What could run of what is published."""
+    _, _, publications = pipeline.store.publications()
+    bodies = {publication.path: publication.codings["identity"] for publication in publications}
+    return running(pieces({suffix: bodies[f"/feeds/all.{suffix}"] for suffix in FORMATS}, bodies["/topics/all/"]))
 
 
 def _misjudged(fault: str, outcome: Outcome, pipeline: Pipeline) -> Iterator[str]:
