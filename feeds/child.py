@@ -6,6 +6,7 @@ Knows how questions and answers travel, and how a child is ended; nothing of wha
 from __future__ import annotations
 
 import contextlib
+import os
 import pickle
 import selectors
 import signal
@@ -58,15 +59,24 @@ class Child:
 
 
 def answer_parent(answer: Callable[[Any], object]) -> None:
-    """The child: answer questions until the parent closes the pipe, which it also does by dying."""
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    while header := requests.read(_LENGTH.size):
-        question = pickle.loads(requests.read(_LENGTH.unpack(header)[0]))  # noqa: S301  our own parent
+    """The child: answer questions until the parent closes the pipe, which it also does by dying, whatever either is at."""
+    while (question := _asked(sys.stdin.buffer)) is not None:
         try:
-            result = answer(question)
+            result = answer(pickle.loads(question))  # noqa: S301  our own parent
         except Exception as error:  # noqa: BLE001  the parent decides what it means
             result = error
-        _send(answers, result)
+        try:
+            _send(sys.stdout.buffer, result)
+        except BrokenPipeError:
+            os._exit(0)  # nobody is there any more, also for what Python would still flush
+
+
+def _asked(stream: IO[bytes]) -> bytes | None:
+    """The next question; None when there is none, or when the parent died while it wrote one."""
+    header = stream.read(_LENGTH.size)
+    size = _LENGTH.unpack(header)[0] if len(header) == _LENGTH.size else -1
+    question = stream.read(size) if size >= 0 else b""
+    return question if len(question) == size else None
 
 
 def ignore_signals(*numbers: signal.Signals) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import struct
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, timedelta
@@ -14,6 +18,7 @@ from feeds.errors import ParseError
 from feeds.model import Document, Page
 from feeds.text import sanitise
 from tests.builders import a_source
+from tests.conftest import ROOT
 from tests.fakes import BLOG, Item, rss
 
 URL = "https://blog.example/index.xml"
@@ -150,3 +155,14 @@ def test_what_the_readers_hand_over_is_harmless(confined):
     assert 'href="https://blog.example/there"' in draft.summary
     assert 'src="https://blog.example/bomb/i.png"' in draft.summary
     assert sanitise(draft.summary, draft.url) == draft.summary
+
+
+@pytest.mark.parametrize("question", [pickle.dumps("no request"), None])
+def test_a_child_whose_parent_is_gone_ends_without_a_word(question):
+    """While it answers, and while it is being asked."""
+    command = [sys.executable, "-m", "feeds.confine", str(1 << 30)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        process.stdout.close()
+        process.stdin.write(struct.pack(">Q", len(question)) + question if question else struct.pack(">Q", 1000) + b"x")
+        process.stdin.close()
+        assert (process.wait(20), process.stderr.read()) == (0, b"")
