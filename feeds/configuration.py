@@ -75,6 +75,8 @@ def _language(value: str) -> str:
 
 def _term(value: str) -> str:
     if (pattern := pattern_in(value)) is None:
+        if lost := [word for word in value.split() if re.fullmatch(r".*\w.*\*", word) and not re.fullmatch(r"\w+\*", word)]:
+            raise ValueError(f"{lost[0]!r} matches nothing: a prefix is letters and digits before *; else write a /pattern/")
         return value
     re2 = import_module("re2")  # a configuration without patterns does without it
     options = re2.Options()

@@ -23,7 +23,7 @@ class LabelsError(TopicfeedsError):
 def read(file: Path, stored: Callable[[str], Post | None]) -> Iterator[Label]:
     """The labels of a file. A line without a title is the stored post that its ``url`` names. Raises LabelsError."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").split("\n")  # a JSON string may hold other line separators
     except (OSError, UnicodeDecodeError) as error:
         raise LabelsError(f"{file}: cannot be read: {error}") from None
     for number, line in enumerate(lines, 1):

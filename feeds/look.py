@@ -21,8 +21,8 @@ def explain(settings: Settings, name: str) -> tuple[Post, Sequence[Verdict]] | N
     return None if post is None else (post, classifier(settings).explain(post))
 
 
-def measure(settings: Settings, labels: Path) -> tuple[Score, ...]:
-    """How well the topics do on posts that a person judged. Raises LabelsError."""
+def measure(settings: Settings, labels: Path) -> tuple[tuple[Score, ...], list[str]]:
+    """How well the topics do on posts that a person judged, and the labels' topics that are none. Raises LabelsError."""
     opened: list[Store] = []
 
     def look(name: str) -> Post | None:
@@ -30,7 +30,9 @@ def measure(settings: Settings, labels: Path) -> tuple[Score, ...]:
             opened.append(open_migrated(settings.database_url))
         return stored(opened[0], name)
 
-    return evaluate(read(labels, look), classifier(settings).explain)
+    judged = list(read(labels, look))
+    named = {slug for label in judged for slug in (*label.belongs, *label.not_)}
+    return evaluate(judged, classifier(settings).explain), sorted(named - {topic.slug for topic in settings.topics})
 
 
 def classifier(settings: Settings) -> Classifier:

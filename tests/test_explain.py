@@ -122,10 +122,13 @@ def test_explain_of_what_nobody_knows_fails(refreshed) -> None:
 def test_evaluate_prints_figures_and_misses(tmp_path, blog) -> None:
     write_config(tmp_path, blog.url)
     (tmp_path / "labels.jsonl").write_text(
-        '{"title": "Nothing of the kind", "pos": ["distributed-systems"]}\n{"title": "Raft", "pos": ["distributed-systems"]}\n'
+        '\ufeff{"title": "Nothing of the kind", "pos": ["distributed-systems"], "lead": "a\u2028b"}\n'
+        '{"title": "Raft", "pos": ["distributed-systems", "distributed-system"]}\n',
+        encoding="utf-8",
     )
     told = topicfeeds("topics", "evaluate", "labels.jsonl", folder=tmp_path)
     assert told.returncode == 0, told.stderr
+    assert told.stderr == "labels.jsonl: not counted, as there are no such topics: distributed-system\n"
     assert "missing from distributed-systems" in told.stdout
     assert "Nothing of the kind  (nothing found)" in told.stdout
     said = json.loads(topicfeeds("topics", "evaluate", "labels.jsonl", "--json", folder=tmp_path).stdout)

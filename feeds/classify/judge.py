@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from feeds.classify.phrases import Find, Goal
 from feeds.model import Evidence, Field, Rule, Topic, Verdict
 
-RULES = "2"
+RULES = "3"
 """Version of the rules of judgement: a change of them has every stored post judged anew."""
 
 THRESHOLD = 2.0

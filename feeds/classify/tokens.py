@@ -7,8 +7,10 @@ Korean), and allows one or more steps: ``=`` a code-like word as written, ``^…
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterator
 from functools import cache, lru_cache
+from itertools import chain
 
 import snowballstemmer
 
@@ -19,7 +21,10 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:['’][^\W{_CJK}]+)?")
 _JOINT = re.compile(r"[-/–—]")
 _POSSESSIVE = re.compile(r"['’]s$")
-_TRIM = "\"'`“”‘’«»()[]{},;:!?…"
+_RUN = re.compile(rf"[{_CJK}]+|[^{_CJK}]+")
+_TRIM = "\"'`“”‘’«»()[]{},;:!?…。、，！？：；（）「」『』《》〈〉【】・"
+_SIGIL = re.compile(r"^[&*~]+(?=\w)")
+_EMPHASIS = re.compile(r"(?<=\w)[*~]+$")
 _KEPT = 1 << 16
 _LONGEST_KEPT = 64
 _STEMMERS = {
@@ -42,7 +47,8 @@ class Reader:
         """Per position of a chunk, the steps that it allows."""
         found = self._read.get(chunk)
         if found is None:
-            found = tuple(self._known(steps) for steps in _steps(chunk.casefold(), self._language, self._prefixes))
+            allowed = (_steps(run, self._language, self._prefixes) for run in _runs(chunk))
+            found = tuple(self._known(steps) for steps in chain.from_iterable(allowed))
             if len(chunk) <= _LONGEST_KEPT:
                 if len(self._read) >= _KEPT:
                     self._read.clear()
@@ -55,10 +61,12 @@ class Reader:
 
 def path(phrase: str, language: str) -> Iterator[str]:
     """The steps of a phrase as the owner wrote it."""
-    for chunk in phrase.casefold().split():
-        word = _trimmed(chunk)
+    for run in chain.from_iterable(map(_runs, phrase.split())):
+        word = _trimmed(run)
         if word.endswith("*") and len(word) > 1:
             yield f"^{word[:-1]}*"
+        elif word == "*":  # after a character of a script without spaces, whose words go on as they like
+            continue
         elif _is_code(word):
             yield f"={word}"
         else:
@@ -72,8 +80,13 @@ def stem(word: str, language: str) -> str:
     return str(stemmer.stemWord(word)) if stemmer else word
 
 
+def _runs(chunk: str) -> list[str]:
+    """A chunk in one spelling, cut where Chinese, Japanese and Korean, which need no spaces, meet other scripts."""
+    return _RUN.findall(chunk.casefold() if chunk.isascii() else unicodedata.normalize("NFKC", chunk).casefold())
+
+
 def _steps(chunk: str, language: str, prefixes: tuple[int, ...]) -> Iterator[tuple[Step, ...]]:
-    word = _trimmed(chunk)
+    word = _EMPHASIS.sub("", _trimmed(chunk))
     parts = [part for part in _JOINT.split(word) if part]
     whole = ((f"={word}", max(sum(len(_words(part)) or 1 for part in parts), 1)),) if _is_code(word) and len(parts) != 1 else ()
     for n, part in enumerate(parts or [word]):
@@ -101,7 +114,7 @@ def _words(chunk: str) -> tuple[str, ...]:
 
 def _trimmed(chunk: str) -> str:
     """A chunk without the punctuation around it and a possessive: ``(sync.Pool's,`` gives sync.Pool, ``.NET).`` gives .NET."""
-    return _POSSESSIVE.sub("", chunk.rstrip(_TRIM + ".").lstrip(_TRIM))
+    return _SIGIL.sub("", _POSSESSIVE.sub("", chunk.rstrip(_TRIM + ".").lstrip(_TRIM)))
 
 
 def _is_code(word: str) -> bool:

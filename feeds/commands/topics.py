@@ -57,9 +57,11 @@ def evaluate(settings: Settings, labels: Path, *, as_json: bool) -> None:
     every miss.
     """
     try:
-        scores = import_module("feeds.look").measure(settings, labels)
+        scores, unknown = import_module("feeds.look").measure(settings, labels)
     except TopicfeedsError as error:
         unusable(error)
+    if unknown:
+        click.echo(f"{labels}: not counted, as there are no such topics: {', '.join(unknown)}", err=True)
     verdicts = import_module("feeds.verdicts")
     if as_json:
         click.echo(json.dumps(verdicts.measured_json(scores), ensure_ascii=False, indent=2))
