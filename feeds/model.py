@@ -158,6 +158,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What a field, or all hints, would add to the score by their evidence (``sum``), and what they add (``counts``)."""
+
+    of: str
+    sum: float
+    counts: float
+
+
+@dataclass(frozen=True, slots=True)
 class Membership:
     """A post belongs to a topic, with the evidence for it."""
 
@@ -170,7 +179,8 @@ class Membership:
 class Verdict:
     """Whether a post belongs to a topic, and everything that speaks for and against it.
 
-    It belongs when ``score`` reaches ``threshold`` and nothing keeps it out; ``vetoes`` says in words what does.
+    It belongs when ``score`` reaches ``threshold`` and nothing keeps it out; ``vetoes`` says in words what does. ``score`` is the sum
+    of the evidence, less what ``limits`` take off.
     """
 
     topic: str
@@ -179,6 +189,7 @@ class Verdict:
     threshold: float
     evidence: tuple[Evidence, ...]
     vetoes: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

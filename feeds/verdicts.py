@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from feeds.evaluation import Miss, Score
-from feeds.model import Evidence, Post, Verdict
+from feeds.model import Evidence, Limit, Post, Verdict
 
 _SHOWN = 12
 
@@ -24,8 +24,9 @@ def explained(post: Post, verdicts: Sequence[Verdict]) -> Iterator[str]:
         yield f"{mark} {verdict.topic}: {verdict.score:g} of {verdict.threshold:g}{note}"
         yield from (f"  {'kept out':>8}  {veto}" for veto in verdict.vetoes)
         yield from (_line(item) for item in verdict.evidence[:_SHOWN])
-        if len(verdict.evidence) > _SHOWN:
-            yield f"            and {len(verdict.evidence) - _SHOWN} more"
+        if rest := verdict.evidence[_SHOWN:]:
+            yield f"  {sum(item.weight for item in rest):+8.3g}  {len(rest)} more"
+        yield from (_limit(limit) for limit in verdict.limits)
 
 
 def explained_json(post: Post, verdicts: Sequence[Verdict]) -> dict[str, Any]:
@@ -81,6 +82,11 @@ def _line(item: Evidence) -> str:
     said = f' "{item.found}"' if item.found and item.found.casefold() != item.words.casefold() else ""
     times = f", {item.times} times" if item.times > 1 else ""
     return f"  {item.weight:+8.3g}  {item.rule}: {item.words} in the {item.field}{said}{times}"
+
+
+def _limit(limit: Limit) -> str:
+    what = "hints alone count nothing" if not limit.counts else f"{limit.of}: {limit.counts:g} at the most, of {limit.sum:g}"
+    return f"  {limit.counts - limit.sum:+8.3g}  {what}"
 
 
 def _miss(miss: Miss) -> str:

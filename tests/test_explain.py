@@ -70,6 +70,22 @@ def test_a_person_reads_what_was_found_and_what_was_in_the_way() -> None:
     ]
 
 
+def test_what_a_person_reads_adds_up_to_the_score() -> None:
+    topic = a_topic(slug="kernel", terms=tuple(f"word{n}" for n in range(20)), hints=("one", "two", "three"), against=("sale",))
+    body = " ".join(["filler"] * 200 + [f"word{n}" for n in range(20)] * 3)
+    post = a_post(title="One, two, three for sale", summary="word1", content=f"<p>{body}</p>", tags=())
+    (verdict,) = Classifier((topic,), language="en").explain(post)
+    lines = [line.split() for line in explained(post, (verdict,)) if line.startswith("   ")]
+    assert round(sum(float(line[0]) for line in lines), 2) == round(verdict.score, 2)
+    assert {limit.of for limit in verdict.limits} == {"body", "hints"}
+
+
+def test_hints_alone_are_said_to_count_nothing() -> None:
+    post = a_post(title="Locks", summary="", content="", tags=())
+    lines = list(explained(post, Classifier((a_topic(slug="go", hints=("lock",)),), language="en").explain(post)))
+    assert lines[-2:] == ['        +1  hints: lock in the title "Locks"', "        -1  hints alone count nothing"]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -108,7 +124,7 @@ def test_explain_tells_of_a_stored_post(refreshed, blog) -> None:
     assert told.stdout.splitlines()[1] == url
     said = json.loads(topicfeeds("explain", url, "--json", folder=refreshed).stdout)
     assert said["post"]["url"] == url
-    assert {"topic", "belongs", "score", "threshold", "evidence", "vetoes"} == set(said["topics"][0])
+    assert {"topic", "belongs", "score", "threshold", "evidence", "vetoes", "limits"} == set(said["topics"][0])
     by_id = json.loads(topicfeeds("explain", said["post"]["id"], "--json", folder=refreshed).stdout)
     assert by_id == said
 

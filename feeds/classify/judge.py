@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from feeds.classify.phrases import Find, Goal
-from feeds.model import Evidence, Field, Rule, Topic, Verdict
+from feeds.model import Evidence, Field, Limit, Rule, Topic, Verdict
 
 RULES = "3"
 """Version of the rules of judgement: a change of them has every stored post judged anew."""
@@ -66,12 +66,13 @@ def judge(topic: Topic, hits: Iterable[Hit], *, language: str = "") -> Verdict:
     """The verdict on one topic. Each word counts once, where it weighs most."""
     hits = tuple(hits)
     evidence = _weighed(hits)
-    score = round(_score(evidence), 3)
+    limits = tuple(_limits(evidence))
+    score = round(sum(item.weight for item in evidence) + sum(limit.counts - limit.sum for limit in limits), 3)
     decided = any(item.rule == "named" for item in evidence)
     vetoes = () if decided else tuple(_vetoes(topic, hits, language))
     kept_out = tuple(_evidence(hit, 0.0) for hit in sorted(_of(hits, "never"), key=_order))
     belongs = decided or (score >= topic.threshold and not vetoes)
-    return Verdict(topic.slug, belongs, score, topic.threshold, evidence + kept_out, vetoes)
+    return Verdict(topic.slug, belongs, score, topic.threshold, evidence + kept_out, vetoes, limits)
 
 
 def _weighed(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
@@ -103,18 +104,18 @@ def _weight(hit: Hit) -> float:
     return round(full * min(hit.find.times, often) / often, 3)
 
 
-def _score(evidence: Iterable[Evidence]) -> float:
-    """The sum of the evidence under its ceilings. Hints alone say nothing: they add to what else there is."""
-    fields: dict[Field, float] = {}
-    hints = 0.0
+def _limits(evidence: Iterable[Evidence]) -> Iterator[Limit]:
+    """What does not count in full. Hints alone say nothing: they add to what else there is."""
+    sums: dict[str, float] = {}
+    speaks = False
     for item in evidence:
-        if item.rule == "hints":
-            hints += item.weight
-        else:
-            fields[item.field] = fields.get(item.field, 0.0) + item.weight
-    firm = sum(min(total, CEILINGS.get(name, total)) for name, total in sorted(fields.items()))
-    speaks = any(item.weight > 0 and item.rule != "hints" for item in evidence)
-    return firm + (min(hints, HINTS) if speaks else 0.0)
+        of: str = "hints" if item.rule == "hints" else item.field
+        sums[of] = sums.get(of, 0.0) + item.weight
+        speaks = speaks or (item.weight > 0 and item.rule != "hints")
+    most = {"hints": HINTS if speaks else 0.0, **{str(name): ceiling for name, ceiling in CEILINGS.items()}}
+    for of, total in sorted(sums.items()):
+        if of in most and total > most[of]:
+            yield Limit(of, round(total, 3), most[of])
 
 
 def _vetoes(topic: Topic, hits: Sequence[Hit], language: str) -> Iterable[str]:
