@@ -17,8 +17,8 @@ from feeds.store import Store, Transaction
 
 _ITEMS = 200
 _CHARACTERS = 1024 * 1024
-_BREATH = 0.02
-"""Seconds between two parts, in which a writer that waits gets its turn: SQLite's only look now and then."""
+_BREATH = 0.11
+"""Seconds between two parts, in which a writer that waits gets its turn: SQLite's look again every 100 ms at the latest."""
 
 Save = Callable[[Transaction, Sequence[intake.Change]], None]
 """Stores the posts that are new or changed, in their topics."""

@@ -301,8 +301,16 @@ def test_what_keeps_a_post_out_is_said() -> None:
     assert verdict.vetoes == (
         "languages: the post is in en, the topic takes de",
         "never: sale (in the title)",
-        "needs: none of go is anywhere in the post",
+        "needs: none of go is in the post, or in its body often enough",
     )
+
+
+@pytest.mark.parametrize(("times", "belongs"), [(1, False), (2, False), (3, True)])
+def test_what_a_body_mentions_in_passing_is_not_what_the_topic_needs(times: int, *, belongs: bool) -> None:
+    topic = a_topic(terms=("concurrency",), needs=("golang",))
+    content = f"<p>{'filler ' * 100}</p><p>{'golang ' * times}</p>"
+    (verdict,) = explain(titled("Concurrency", content=content), topic)
+    assert verdict.belongs is belongs
 
 
 @given(st.text(), st.text())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from feeds.classify.phrases import Find, Goal
 from feeds.model import Evidence, Field, Limit, Rule, Topic, Verdict
 
-RULES = "3"
+RULES = "4"
 """Version of the rules of judgement: a change of them has every stored post judged anew."""
 
 THRESHOLD = 2.0
@@ -26,7 +26,7 @@ WEIGHTS: Mapping[Rule, Mapping[Field, float]] = {
 }
 """What one distinct word of a rule weighs in a field; a pair that is missing weighs nothing."""
 
-CEILINGS: Mapping[Field, float] = {"headings": 1.0, "body": 0.8, "code": 1.0}
+CEILINGS: Mapping[Field, float] = {"headings": 0.5, "body": 0.4, "code": 0.5}
 """What a field counts for at the most, however many words it holds."""
 
 HINTS = 1.0
@@ -123,8 +123,8 @@ def _vetoes(topic: Topic, hits: Sequence[Hit], language: str) -> Iterable[str]:
         yield f"languages: the post is in {language}, the topic takes {', '.join(topic.languages)}"
     for hit in sorted(_of(hits, "never"), key=_order):
         yield f"never: {hit.goal.words} (in the {hit.field})"
-    if topic.needs and not any(_of(hits, "needs")):
-        yield f"needs: none of {', '.join(topic.needs)} is anywhere in the post"
+    if topic.needs and not any(hit.find.times >= TIMES.get(hit.field, 1) for hit in _of(hits, "needs")):
+        yield f"needs: none of {', '.join(topic.needs)} is in the post, or in its body often enough"
 
 
 def _of(hits: Iterable[Hit], rule: Rule) -> list[Hit]:
