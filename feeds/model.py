@@ -179,8 +179,8 @@ class Membership:
 class Verdict:
     """Whether a post belongs to a topic, and everything that speaks for and against it.
 
-    It belongs when ``score`` reaches ``threshold`` and nothing keeps it out; ``vetoes`` says in words what does. ``score`` is the sum
-    of the evidence, less what ``limits`` take off.
+    It belongs when ``score`` reaches ``threshold`` and nothing keeps it out; ``vetoes`` says in words what does. ``score`` is the
+    sum of the evidence, less what ``limits`` take off.
     """
 
     topic: str
