@@ -228,7 +228,17 @@ def test_content_codings_as_clients_write_them(stack, method):
 # -- methods (RFC 9110 section 9) ----------------------------------------------------------------------------------------
 
 REFUSED = ("POST", "PUT", "DELETE", "PATCH", "FOO", "PROPFIND", "M-SEARCH")
-THERE = ("/", "/topics/all/", ATOM, "/feeds/all.json", "/api/topics.json", "/feeds.opml", "/feeds.css", "/feeds/all/archive/1.atom")
+THERE = (
+    "/",
+    "/topics/all/",
+    ATOM,
+    "/feeds/all.json",
+    "/api/topics.json",
+    "/feeds.opml",
+    "/feeds.css",
+    "/feeds/all/archive/1.atom",
+    "/feeds/distributed-systems.revised.rss",
+)
 NOWHERE = (
     "/x",
     "/feeds",

@@ -573,6 +573,7 @@ def test_the_directory_for_programs_says_the_same() -> None:
         "description": "<b>",
         "page": "https://feeds.example/topics/all/",
         "feeds": dict(entries()[0].feeds),
+        "revised": None,
         "posts": 1,
         "newest": "2026-03-04T00:00:00+00:00",
     }
