@@ -60,13 +60,13 @@ def revised_urls(site: Site, topic: Topic) -> dict[str, str]:
     return feed_urls(site, revised_name(topic.slug)) if topic.revised else {}
 
 
-def archive_urls(site: Site, slug: str, number: int, *, growing: int | None = None) -> dict[str, str]:
+def archive_urls(site: Site, slug: str, number: int, *, growing: str = "") -> dict[str, str]:
     """Where an archive document is, by format suffix; nowhere for the number 0.
 
-    ``growing`` is how many entries it has so far, if more will come. That makes another URL of the same resource, so that neither a
-    cache nor a client that never reads an archive document twice (RFC 5005 §4) misses what was added.
+    ``growing`` names the version that it is of itself, if more will come. That makes another URL of the same resource, so that
+    neither a cache nor a client that never reads an archive document twice (RFC 5005 §4) misses what was added or corrected.
     """
-    query = "" if growing is None else f"?entries={growing}"
+    query = f"?version={growing}" if growing else ""
     return {suffix: url_of(site, archive_path(slug, number, suffix)) + query for suffix in FORMATS if number}
 
 
