@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import get_args
 
-from feeds.configuration import Content
+from feeds.configuration import REVISED, Content
 from feeds.formats import FORMATS
-from feeds.model import Site
+from feeds.model import Site, Topic
 
 PARAMETERS = 8
 """How many parameters of a query are looked at."""
@@ -30,6 +30,16 @@ def feed_path(slug: str, suffix: str) -> str:
     return f"/feeds/{slug}.{suffix}"
 
 
+def revised_name(slug: str) -> str:
+    """What a topic's feed with revisions is called in addresses, in place of the slug."""
+    return slug + REVISED
+
+
+def topic_of(name: str) -> str:
+    """The slug of the topic whose feed has this name in addresses, with revisions or without."""
+    return name.removesuffix(REVISED)
+
+
 def archive_path(slug: str, number: int, suffix: str) -> str:
     """The path of an archive document of a topic's feed."""
     return f"/feeds/{slug}/archive/{number}.{suffix}"
@@ -45,13 +55,18 @@ def feed_urls(site: Site, slug: str) -> dict[str, str]:
     return {suffix: url_of(site, feed_path(slug, suffix)) for suffix in FORMATS}
 
 
-def archive_urls(site: Site, slug: str, number: int, *, growing: int | None = None) -> dict[str, str]:
+def revised_urls(site: Site, topic: Topic) -> dict[str, str]:
+    """Where a topic's feeds with revisions are, by format suffix; nowhere unless its owner wants them."""
+    return feed_urls(site, revised_name(topic.slug)) if topic.revised else {}
+
+
+def archive_urls(site: Site, slug: str, number: int, *, growing: str = "") -> dict[str, str]:
     """Where an archive document is, by format suffix; nowhere for the number 0.
 
-    ``growing`` is how many entries it has so far, if more will come. That makes another URL of the same resource, so that neither a
-    cache nor a client that never reads an archive document twice (RFC 5005 §4) misses what was added.
+    ``growing`` names the version that it is of itself, if more will come. That makes another URL of the same resource, so that
+    neither a cache nor a client that never reads an archive document twice (RFC 5005 §4) misses what was added or corrected.
     """
-    query = "" if growing is None else f"?entries={growing}"
+    query = f"?version={growing}" if growing else ""
     return {suffix: url_of(site, archive_path(slug, number, suffix)) + query for suffix in FORMATS if number}
 
 

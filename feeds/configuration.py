@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+REVISED = ".revised"
+"""What follows a topic's slug in the addresses of its feed with revisions; no slug ends in it."""
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST = 10 * 366 * 86400
 _SLUG = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
@@ -38,8 +41,8 @@ def _positive(value: timedelta) -> timedelta:
 def _slug(value: str) -> str:
     if not _SLUG.fullmatch(value) or len(value) > 64:
         raise ValueError("must be a slug: lower-case letters, digits, single '-' or '.' between them, at most 64")
-    if value.endswith(".revised"):
-        raise ValueError("must not end in '.revised', which is where a topic's feed with revisions is")
+    if value.endswith(REVISED):
+        raise ValueError(f"must not end in '{REVISED}', which is where a topic's feed with revisions is")
     return value
 
 

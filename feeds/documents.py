@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
-from feeds.addresses import archive_urls, feed_urls, page_url
+from feeds.addresses import archive_urls, feed_urls, page_url, revised_name
 from feeds.configuration import Content
 from feeds.keys import canonical_host
 from feeds.model import ALL, Deleted, Feed, Origin, Post, Site, Topic
 from feeds.redaction import public_address
 from feeds.settings import Settings
 from feeds.store import Revision, TopicState
+
+_REVISION = re.compile(r"[#&]revision=[0-9a-f]{16}$")
 
 
 def all_posts(site: Site) -> Topic:
@@ -64,24 +67,38 @@ def selections(feed: Feed) -> list[Feed]:
     return [replace(feed, content=content, urls={suffix: f"{url}?content={content}" for suffix, url in feed.urls.items()})]
 
 
-def revised(feed: Feed, revisions: Iterable[Revision]) -> Feed:
-    """The feed that carries, besides its posts, what became of them as entries of their own, with ids that never change."""
-    posts = {post.id: post for post in feed.posts}
-    entries = [*feed.posts, *(_as_post(revision, posts[revision.post]) for revision in revisions)]
+def revised(feed: Feed, revisions: Sequence[Revision]) -> Feed:
+    """The feed that carries, besides its posts, what became of them as entries of their own, with ids that never change.
+
+    Revisions of posts that were withdrawn are told of as deleted, like these.
+    """
+    posts, withdrawn = {post.id: post for post in feed.posts}, {entry.ref: entry.when for entry in feed.deleted}
+    entries = [*feed.posts, *(_as_post(revision, posts[revision.post]) for revision in revisions if revision.post in posts)]
+    gone = [Deleted(_id_of(revision), withdrawn[revision.post]) for revision in revisions if revision.post in withdrawn]
     return replace(
         feed,
         id=f"{feed.id}/revised",
         title=f"{feed.title}, with revisions",
-        urls=feed_urls(feed.site, f"{feed.slug}.revised"),
+        urls=feed_urls(feed.site, revised_name(feed.slug)),
         posts=tuple(sorted(entries, key=lambda post: (-post.published.timestamp(), post.id))),
+        deleted=(*feed.deleted, *gone),
     )
 
 
+def post_of(entry_id: str) -> str:
+    """The id of the post that an entry of a feed with revisions is of."""
+    return _REVISION.sub("", entry_id)
+
+
+def _id_of(revision: Revision) -> str:
+    mark = "&" if "#" in revision.post else "#"
+    return f"{revision.post}{mark}revision={revision.digest[:16]}"
+
+
 def _as_post(revision: Revision, post: Post) -> Post:
-    mark = "&" if "#" in post.id else "#"
     return replace(
         post,
-        id=f"{post.id}{mark}revision={revision.digest[:16]}",
+        id=_id_of(revision),
         title=revision.title,
         summary=revision.summary,
         content=revision.content,

@@ -15,10 +15,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from feeds import nginx
-from feeds.addresses import SELECTING, archive_path, archive_urls
+from feeds.addresses import SELECTING, archive_path, archive_urls, feed_urls, path_of, revised_name
 from feeds.errors import ExportError
 from feeds.formats import FORMATS
-from feeds.headers import of_archive
+from feeds.headers import of_archive, of_feed
 from feeds.lifecycle import OPEN, Addresses
 from feeds.model import ALL
 from feeds.nginx.kinds import Described, Kind, archive_kind, file_of, kinds
@@ -148,7 +148,7 @@ class Export:
         """Write the configuration of nginx; whether that changed anything."""
         described = [*self._described.values()]
         queries = SELECTING | {path.partition("?")[2] for path in self._described if "?" in path}
-        found = [*self._archive_kinds(), *kinds(described)]
+        found = [*self._archive_kinds(), *kinds([*described, *self._with_revisions()])]
         texts = nginx.configuration(self._settings.site, addresses, found, queries=queries, server=self._server)
         files = {name: text.encode() for name, text in texts.items()}
         folder = Tree(self._folder)
@@ -166,6 +166,12 @@ class Export:
             path, url = archive_path(ALL, 1, suffix), archive_urls(site, ALL, 1)[suffix]
             growing, closed = of_archive(site, url, ALL, closed=False), of_archive(site, url, ALL, closed=True)
             yield archive_kind(suffix, form.content_type, path=path, topic=ALL, growing=growing, closed=closed)
+
+    def _with_revisions(self) -> Iterator[Described]:
+        """Feeds with revisions as they would be, so that nginx knows of their kind whether any topic has one at present or not."""
+        for suffix, url in feed_urls(self._settings.site, revised_name(ALL)).items():
+            headers = of_feed(self._settings.site, url, ALL)
+            yield Described(path_of(self._settings.site, url), ALL, FORMATS[suffix].content_type, tuple(headers))
 
 
 def _siblings(name: str, codings: Mapping[str, bytes]) -> dict[str, bytes]:

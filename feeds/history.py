@@ -192,9 +192,7 @@ class History:
 
     def _origin(self, members: Sequence[Member], *, followed: bool) -> tuple[str, str]:
         """The fingerprint of what a document is written from, and the address that it is written for."""
-        versions = sorted((member.id, member.digest, member.updated.isoformat()) for member in members)
-        written = json.dumps([self._state.rules, followed, versions])
-        return hashlib.sha256(written.encode()).hexdigest()[:32], self._site.public_url
+        return _fingerprint(self._state.rules, followed, _versions(members)), self._site.public_url
 
     def _compose(self, division: Division, documents: tuple[Document, ...], last: int) -> Edition:
         """The subscription document: the window, what was corrected since it began, and what was withdrawn since."""
@@ -211,10 +209,21 @@ class History:
         feed = replace(feed, previous=archive_urls(self._site, self._topic.slug, last, growing=growing))
         return Edition(feed, tuple(window), documents, before, unminted)
 
-    def _growing(self, entries: Entries, documents: Sequence[Document], last: int) -> int | None:
-        """How many entries the last archive document has, while more may come."""
+    def _growing(self, entries: Entries, documents: Sequence[Document], last: int) -> str:
+        """Which version of itself the last archive document is, while more may come.
+
+        It is not enough to count its entries: one may come where another went.
+        """
         for document in documents:
             if document.archive.number == last:
-                return None if document.archive.closed else len(document.members)
+                return "" if document.archive.closed else _fingerprint(_versions(document.members))[:8]
         open_ones = (archive for archive in entries.archives(self._feed) if archive.number == last and not archive.closed)
-        return next((len(self._standing(entries, archive)) for archive in open_ones), None)
+        return next((_fingerprint(_versions(self._standing(entries, archive)))[:8] for archive in open_ones), "")
+
+
+def _versions(members: Sequence[Member]) -> list[tuple[str, str, str]]:
+    return sorted((member.id, member.digest, member.updated.isoformat()) for member in members)
+
+
+def _fingerprint(*values: object) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:32]

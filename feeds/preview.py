@@ -15,6 +15,8 @@ from typing import Literal
 
 from lxml import etree
 
+from feeds.addresses import feed_path, revised_name, topic_of
+from feeds.documents import post_of
 from feeds.lifecycle import SERVING, Addresses, Standing
 from feeds.publish import publish_pending
 from feeds.settings import Settings
@@ -52,9 +54,10 @@ class Document:
 class Change:
     """What the subscribers of one feed would see.
 
-    ``slug`` is the topic as they subscribed to it, ``leads_to`` where that leads afterwards. ``appear`` was not in the topic,
-    ``resurface`` was, but no longer in its feed; ``new_ids`` are pairs of one post under two ids; ``words`` is what the feed says
-    of itself, before and after. ``rewritten``: the document's bytes differ and nothing that a reader shows.
+    ``slug`` is the topic as they subscribed to it (its feed with revisions has the name that it has in addresses), ``leads_to``
+    where that leads afterwards. ``appear`` was not in the topic, ``resurface`` was, but no longer in its feed; ``new_ids`` are
+    pairs of one post under two ids; ``words`` is what the feed says of itself, before and after. ``rewritten``: the document's
+    bytes differ and nothing that a reader shows.
     """
 
     slug: str
@@ -77,7 +80,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What is in service: the feeds, who is in which topic, where slugs stand."""
+    """What is in service: the feeds by their names in addresses, who is in which topic, where slugs stand."""
 
     feeds: Mapping[str, Document]
     members: frozenset[tuple[str, str]]
@@ -101,8 +104,18 @@ def preview(settings: Settings, now: datetime) -> tuple[Change, ...]:
 
 
 def _state(store: Store) -> _State:
-    found = {topic: read(body) for topic, path, body in documents(store, ".atom") if path == f"/feeds/{topic}.atom"}
+    found = {
+        name: read(body)
+        for topic, path, body in documents(store, ".atom")
+        for name in _names(topic)
+        if path == feed_path(name, "atom")
+    }
     return _State(found, frozenset(members(store)), Addresses(store.standings()))
+
+
+def _names(topic: str) -> tuple[str, str]:
+    """What a topic's feeds are called in addresses."""
+    return topic, revised_name(topic)
 
 
 def read(body: bytes) -> Document:
@@ -127,19 +140,27 @@ def _link(element: etree._Element) -> str:
 
 def _changes(before: _State, after: _State) -> list[Change]:
     """By feed: first those that have subscribers, then those that are new."""
-    heirs = {after.addresses.settle(slug) for slug in before.feeds}
-    changes = [_change(slug, document, before, after) for slug, document in sorted(before.feeds.items())]
+    heirs = {_settled(name, after.addresses) for name in before.feeds}
+    changes = [_change(name, document, before, after) for name, document in sorted(before.feeds.items())]
     fresh = sorted(after.feeds.keys() - heirs)
     return changes + [_compared(slug, "new", slug, (None, after.feeds[slug]), frozenset()) for slug in fresh]
 
 
-def _change(slug: str, document: Document, before: _State, after: _State) -> Change:
-    last = after.addresses.settle(slug)
+def _settled(name: str, addresses: Addresses) -> str:
+    """The name that a feed's name leads to at last, of the same kind."""
+    slug = topic_of(name)
+    return addresses.settle(slug) + name.removeprefix(slug)
+
+
+def _change(name: str, document: Document, before: _State, after: _State) -> Change:
+    slug, same = topic_of(name), _settled(name, after.addresses)
+    last = same if same in after.feeds else topic_of(same)
     there = after.feeds.get(last)
     was = before.addresses.standings.get(slug, Standing("open"))
-    status = _status(slug, was, after.addresses, same_feed=there is not None and there.words["id"] == document.words["id"])
+    is_same = there is not None and there.words["id"] == document.words["id"]
+    status = _status(slug, was, after.addresses, same_feed=is_same) if last == same or not there else "merged"
     known = frozenset(post for topic, post in before.members if topic == slug)
-    return _compared(slug, status, last if there else after.addresses.gone.get(last, ""), (document, there), known)
+    return _compared(name, status, last if there else after.addresses.gone.get(last, ""), (document, there), known)
 
 
 def _status(slug: str, was: Standing, addresses: Addresses, *, same_feed: bool) -> Status:
@@ -170,8 +191,8 @@ def _compared(
     }  # fmt: skip
     return Change(
         slug, status, leads_to,
-        appear=tuple(entry for entry in fresh if entry.id not in known),
-        resurface=tuple(entry for entry in fresh if entry.id in known),
+        appear=tuple(entry for entry in fresh if post_of(entry.id) not in known),
+        resurface=tuple(entry for entry in fresh if post_of(entry.id) in known),
         vanish=tuple(entry for entry in outgoing if entry.id not in renamed),
         changed=tuple(entry for key, entry in new.items() if key in old and old[key] != entry),
         new_ids=tuple(again),

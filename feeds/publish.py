@@ -17,7 +17,7 @@ import structlog
 from pydantic import BaseModel
 
 from feeds import __version__, gate, lifecycle
-from feeds.addresses import feed_path, feed_urls, page_path, page_url, path_of
+from feeds.addresses import feed_path, feed_urls, page_path, page_url, path_of, revised_urls
 from feeds.build import UNFIT, Build, build
 from feeds.classify.judge import RULES
 from feeds.compression import encode
@@ -109,7 +109,7 @@ def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicS
             gate.check_change(feed_path(topic.slug, "*"), edition.before, built.feed.posts)
         variants = [*selections(built.feed), *_revised(store, topic, built.feed)]
         selected = [build(feed, now=now, unminted=edition.unminted) for feed in variants]
-        compressed = _compressed([*_publications([built, *selected]), _topic_page(built.feed)], settings)
+        compressed = _compressed([*_publications([built, *selected]), _topic_page(built.feed, topic)], settings)
         with history.turn() as transaction:
             history.put(transaction, edition)
             transaction.accept(topic.slug, state.rules)
@@ -117,7 +117,7 @@ def _publish_topic(settings: Settings, store: Store, topic: Topic, state: TopicS
             replaced += transaction.unpublish(topic.slug, keep=[publication.path for publication in compressed])
             if replaced:
                 transaction.touch([DIRECTORY])
-            refused = _refused(edition, built)
+            refused = _refused(edition, built, *selected)
             filled = now if built.feed.posts else None
             transaction.set_published(topic.slug, state.changed, error="; ".join(refused.values()), filled=filled)
     except SupersededError:
@@ -139,7 +139,8 @@ def _revised(store: Store, topic: Topic, feed: Feed) -> list[Feed]:
     if not topic.revised:
         return []
     with store.entries() as entries:
-        return [revised(feed, entries.revisions([post.id for post in feed.posts], limit=feed.site.items))]
+        known = [[post.id for post in feed.posts], [entry.ref for entry in feed.deleted]]
+        return [revised(feed, [found for ids in known for found in entries.revisions(ids, limit=feed.site.items)])]
 
 
 def _closed(settings: Settings, topic: Topic, feed: Feed, end: datetime) -> Feed:
@@ -152,9 +153,9 @@ def _closed(settings: Settings, topic: Topic, feed: Feed, end: datetime) -> Feed
     return replace(feed, posts=(last, *feed.posts), updated=max(feed.updated, last.updated), ended=True)
 
 
-def _refused(edition: Edition, built: Build) -> dict[str, str]:
+def _refused(edition: Edition, *builds: Build) -> dict[str, str]:
     """The posts that had to be left out, with the reasons."""
-    parts = (*(document.built for document in edition.documents), built)
+    parts = (*(document.built for document in edition.documents), *builds)
     return {post: reason for part in parts for post, reason in part.refused.items()}
 
 
@@ -168,8 +169,8 @@ def _publications(builds: Iterable[Build]) -> Iterator[Publication]:
             yield _publication(path, body, topic=feed.slug, media_type=media_type, modified=feed.updated, headers=headers)
 
 
-def _topic_page(feed: Feed) -> Publication:
-    page, headers = pages.topic_page(feed), caching(feed.site, feed.slug)
+def _topic_page(feed: Feed, topic: Topic) -> Publication:
+    page, headers = pages.topic_page(feed, revised_urls(feed.site, topic)), caching(feed.site, feed.slug)
     return _publication(page_path(feed.slug), page, topic=feed.slug, media_type=_HTML, modified=feed.updated, headers=headers)
 
 
@@ -193,7 +194,8 @@ def _directory(settings: Settings, counts: Mapping[str, TopicCount], now: dateti
 
 def _entry(site: Site, topic: Topic, count: TopicCount) -> directory.Entry:
     page, urls = page_url(site, topic.slug), feed_urls(site, topic.slug)
-    return directory.Entry(topic.slug, topic.title, topic.description, page, urls, count.posts, count.newest)
+    revised = revised_urls(site, topic)
+    return directory.Entry(topic.slug, topic.title, topic.description, page, urls, count.posts, count.newest, revised)
 
 
 def _publication(path: str, body: bytes, *, topic: str, media_type: str, modified: datetime, headers: Headers) -> Publication:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from feeds import lifecycle
-from feeds.addresses import feed_urls
+from feeds.addresses import feed_urls, revised_urls
 from feeds.gather import Gathered
 from feeds.intake import wanted
 from feeds.look import keys_of
@@ -61,7 +61,8 @@ def topics(settings: Settings, store: Store) -> None:
     table.add_column("feeds", overflow="fold")
     for topic in every_topic(settings):
         count, phase = counts.get(topic.slug, TopicCount()), states[topic.slug].phase if topic.slug in states else "open"
-        urls = "" if phase == "gone" else "\n".join(feed_urls(settings.site, topic.slug).values())
+        where = [*feed_urls(settings.site, topic.slug).values(), *revised_urls(settings.site, topic).values()]
+        urls = "" if phase == "gone" else "\n".join(where)
         name = topic.title if phase == "open" else f"{topic.title} ({phase})"
         table.add_row(name, str(count.posts), f"{count.newest:%Y-%m-%d}" if count.newest else "", urls)
     _console().print(table)

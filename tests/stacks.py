@@ -14,7 +14,7 @@ import pytest
 
 from app import create_app
 from feeds.settings import load
-from tests.conftest import COMMAND, ROOT, find_port, open_pipeline, running, running_origin, sent, topicfeeds, write_config
+from tests.conftest import COMMAND, ROOT, TOPICS, find_port, open_pipeline, running, running_origin, sent, topicfeeds, write_config
 from tests.fakes import BLOG, NOW, Item, Time, rss
 
 IN_PROCESS = ("wrapped", "bare")
@@ -178,7 +178,8 @@ def published(tmp_path_factory):
     with running_origin() as origin:
         posts = [Item(f"/blog/{n}/", f"Raft {n}", some_text(n), NOW - timedelta(days=9 + n)) for n in range(9)]
         origin.put("/index.xml", rss("https://blog.example", *BLOG, *posts))
-        config = write_config(folder, origin.url, site={"items": 5, "archive_items": 3})
+        topics = [{**topic, "revised": topic["slug"] == "distributed-systems"} for topic in TOPICS]
+        config = write_config(folder, origin.url, site={"items": 5, "archive_items": 3}, topics=topics)
         pipeline = open_pipeline(load(config, environ={}), Time())
         pipeline.refresh("blog")
         pipeline.store.close()

@@ -151,7 +151,7 @@ def test_archive_documents(stack, suffix):
             assert (status, ok.get("content-encoding", "identity")) == (200, coding)
             assert ok["cache-control"].startswith(kept), path
             assert ok["link"] == f'<https://feeds.example{path}>; rel="self"'
-            assert stack(method, f"{path}?entries=2", accept_encoding=coding)[1] == ok
+            assert stack(method, f"{path}?version=2", accept_encoding=coding)[1] == ok
             conditions = {"if_none_match": ok["etag"], "if_modified_since": ok["last-modified"]}
             not_modified = stack(method, path, accept_encoding=coding, **conditions)
             assert not_modified == (304, {name: ok[name] for name in SHARED}, b"")
@@ -228,7 +228,17 @@ def test_content_codings_as_clients_write_them(stack, method):
 # -- methods (RFC 9110 section 9) ----------------------------------------------------------------------------------------
 
 REFUSED = ("POST", "PUT", "DELETE", "PATCH", "FOO", "PROPFIND", "M-SEARCH")
-THERE = ("/", "/topics/all/", ATOM, "/feeds/all.json", "/api/topics.json", "/feeds.opml", "/feeds.css", "/feeds/all/archive/1.atom")
+THERE = (
+    "/",
+    "/topics/all/",
+    ATOM,
+    "/feeds/all.json",
+    "/api/topics.json",
+    "/feeds.opml",
+    "/feeds.css",
+    "/feeds/all/archive/1.atom",
+    "/feeds/distributed-systems.revised.rss",
+)
 NOWHERE = (
     "/x",
     "/feeds",

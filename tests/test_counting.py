@@ -52,14 +52,16 @@ def test_a_reader_is_counted_once_a_day_and_an_aggregator_for_its_people(store, 
     counted.record(a_hit(agent="Big/1 (+https://big.example; 40 subscribers)"))
     counted.record(a_hit(agent="Big/1 (+https://big.example; 42 subscribers)", address="192.0.2.9"))
     counted.record(a_hit("/feeds/ebpf.rss"))
+    counted.record(a_hit("/feeds/ebpf.revised.atom"))
+    counted.record(a_hit("/feeds/go1.22.revised.json"))
     counted.write()
     counted.record(a_hit(agent="Big/1 (+https://big.example; 41 subscribers)"))
     counted.write()
-    assert found(store).subscribers == {"all": 44, "ebpf": 1}
+    assert found(store).subscribers == {"all": 44, "ebpf": 1, "go1.22": 1}
     time.advance(days=1)
     counted.record(a_hit())
     counted.write()
-    assert found(store).subscribers == {"all": 44, "ebpf": 1}
+    assert found(store).subscribers == {"all": 44, "ebpf": 1, "go1.22": 1}
     time.advance(days=3)
     counted.record(a_hit())
     counted.write()

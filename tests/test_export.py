@@ -279,6 +279,7 @@ def test_any_server_of_files_shows_something_plausible(publish, tmp_path):
 
 FORMERLY = (
     "/feeds/{}.atom", "/feeds/{}.json", "/feeds/{}.rss", "/feeds/{}.rss?content=summary", "/topics/{}/",
+    *(f"/feeds/{{}}.revised.{suffix}" for suffix in ("atom", "rss", "json")), "/feeds/{}.revised.atom?content=summary",
     *(f"/feeds/{{}}/archive/{number}.{suffix}" for number in (1, 9) for suffix in ("atom", "rss", "json")),
 )  # fmt: skip
 
@@ -287,7 +288,7 @@ FORMERLY = (
 def test_former_names_redirect_and_retired_ones_are_gone(publish, tmp_path):
     retired = {"on": "2025-01-01", "to": "go-concurrency"}
     gone = {"slug": "assembly", "title": "Assembly", "terms": ["mov"], "aliases": ["asm"], "retired": retired}
-    topics = [{**TOPICS[0], "aliases": ["golang", "go"]}, TOPICS[1], gone]
+    topics = [{**TOPICS[0], "aliases": ["golang", "go"], "revised": True}, TOPICS[1], gone]
     settings = publish("A goroutine", "Two goroutines", topics=topics, site={"items": 1, "archive_items": 1})
     with served(tmp_path / "out", settings) as stack:
         bare = in_process(create_app(settings), wrapped=False)
@@ -312,10 +313,10 @@ def test_former_names_redirect_and_retired_ones_are_gone(publish, tmp_path):
 @NGINX
 def test_with_the_service_behind_it_answers_what_is_no_file(publish, tmp_path):
     gone = {"slug": "assembly", "title": "Assembly", "terms": ["mov"], "aliases": ["asm"], "retired": {"on": "2025-01-01"}}
-    topics = [{**TOPICS[0], "aliases": ["golang"]}, TOPICS[1], gone]
+    topics = [{**TOPICS[0], "aliases": ["golang"], "revised": True}, {**TOPICS[1], "aliases": ["raft"]}, gone]
     settings = publish("A goroutine", "Two goroutines", topics=topics, site={"items": 1, "archive_items": 1})
     bare, files = in_process(create_app(settings), wrapped=False), ["/feeds/go-concurrency.atom", "/topics/all/", "/feeds.opml"]
-    others = [path.format(slug) for path in FORMERLY for slug in ("golang", "assembly", "asm", "none")]
+    others = [path.format(slug) for path in FORMERLY for slug in ("golang", "raft", "assembly", "asm", "none")]
     others += ["/feeds/distributed-systems,go-concurrency.atom", "/feeds/GO-concurrency.rss", "/feeds/all,-golang.json"]
     with open_stack("nginx", tmp_path / "topicfeeds.toml", tmp_path) as stack:
         for path in others:
@@ -331,7 +332,8 @@ def test_with_the_service_behind_it_answers_what_is_no_file(publish, tmp_path):
 def test_a_topic_that_is_renamed_or_ends_does_so_in_nginx_too(publish, tmp_path):
     """An export that follows the store tells nginx; who reads meanwhile gets the feed, a redirect to it, or 410 at the end."""
     folder, port, site = tmp_path / "out", find_port(), {"items": 1, "archive_items": 1}
-    publish("A goroutine", "Two goroutines", "Raft", site=site)
+    revised = {**TOPICS[0], "revised": True}
+    publish("A goroutine", "Two goroutines", "Raft", site=site, topics=[revised, TOPICS[1]])
     reload = shlex.join([sys.executable, "-c", RELOAD, str(folder / "nginx.pid")])
     options = ["--watch", "--listen", f"127.0.0.1:{port}", "--reload", reload, "-c", str(tmp_path / "topicfeeds.toml")]
     with running([*COMMAND, "export", str(folder), *options], tmp_path) as export:
@@ -339,7 +341,7 @@ def test_a_topic_that_is_renamed_or_ends_does_so_in_nginx_too(publish, tmp_path)
         with serving_files(folder, port):
             paths = [path.format("go-concurrency") for path in FORMERLY if "9" not in path]
             assert [ask(port, path)[0] for path in paths] == [200] * len(paths)
-            go = {**TOPICS[0], "slug": "go", "aliases": ["go-concurrency"]}
+            go = {**revised, "slug": "go", "aliases": ["go-concurrency"]}
             publish(topics=[go, TOPICS[1]], site=site)
             for path in paths:
                 eventually(lambda path=path: ask(port, path)[0] == 301, within=10)
@@ -358,6 +360,33 @@ RELOAD = "import os, signal, sys; os.path.exists(sys.argv[1]) and os.kill(int(op
 def there(path):
     """Where a path of a former topic leads; an archive document that there is not, to the feed."""
     return "https://feeds.example" + path.replace("/archive/9", "")
+
+
+@NGINX
+def test_a_feed_with_revisions_is_served_like_any_other_and_leads_to_the_plain_one_where_there_is_none(publish, tmp_path):
+    topics = [{**TOPICS[0], "revised": True}, {**TOPICS[1], "aliases": ["raft"]}]
+    settings = publish("A goroutine", "Raft", topics=topics, site={"cache_tags": "Surrogate-Key"})
+    places = (
+        "/feeds/all.revised.atom",
+        "/feeds/distributed-systems.revised.{}",
+        "/feeds/raft.revised.{}",
+        "/feeds/none.revised.{}",
+    )
+    with served(tmp_path / "out", settings) as stack:
+        bare = in_process(create_app(settings), wrapped=False)
+        for suffix in ("atom", "rss", "json"):
+            path = f"/feeds/go-concurrency.revised.{suffix}"
+            for headers in ({}, {"accept_encoding": "gzip"}, {"sec_fetch_dest": "document"}):
+                status, answered, body = stack.get(path, **headers)
+                expected = bare("GET", path, headers)
+                answered.pop("etag", None)
+                assert (status, body, answered) == (200, expected[2], {k: v for k, v in expected[1].items() if k != "etag"})
+                assert answered["surrogate-key"] == "topic-go-concurrency"
+            for place in places:
+                assert stack.get(place.format(suffix)) == bare("GET", place.format(suffix), {})
+            status, answered, _ = stack.get(places[2].format(suffix))
+            assert (status, answered["location"]) == (301, f"https://feeds.example/feeds/distributed-systems.{suffix}")
+            assert stack.get(places[3].format(suffix))[0] == 404
 
 
 @NGINX

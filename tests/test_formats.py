@@ -83,7 +83,7 @@ CASES: dict[str, Feed] = {
     "deleted": a_feed(
         numbered(n=1),
         deleted=(Deleted("tag:blog.example,2026-03-10:blog/0", at("2026-03-05 06:07:08")),),
-        previous={suffix: f"https://feeds.example/feeds/kernel/archive/2.{suffix}?entries=7" for suffix in FORMATS},
+        previous={suffix: f"https://feeds.example/feeds/kernel/archive/2.{suffix}?version=7" for suffix in FORMATS},
     ),
     "image": a_feed(
         numbered(n=2, image="https://blog.example/2.PNG?w=800"),
@@ -190,7 +190,7 @@ def test_characters_that_look_like_a_wrong_encoding_are_references(suffix: str, 
 def test_a_json_feed_leads_on_to_older_items() -> None:
     base = "https://feeds.example/feeds/kernel"
     found = [json.loads(FORMATS["json"].render(CASES[case])).get("next_url") for case in ("archive", "deleted", "ordinary")]
-    assert found == [f"{base}/archive/1.json", f"{base}/archive/2.json?entries=7", None]
+    assert found == [f"{base}/archive/1.json", f"{base}/archive/2.json?version=7", None]
 
 
 def test_a_withdrawn_entry_is_told_of() -> None:
@@ -398,6 +398,7 @@ def test_the_subscription_list_has_all_posts_and_the_topics_in_groups() -> None:
         "category": "all",
         "language": "en",
     }
+    assert groups[1][0].get("description") == "Posts on Go from Blog."
 
 
 def test_the_subscription_list_of_a_blog_without_posts_has_no_date() -> None:
@@ -573,6 +574,7 @@ def test_the_directory_for_programs_says_the_same() -> None:
         "description": "<b>",
         "page": "https://feeds.example/topics/all/",
         "feeds": dict(entries()[0].feeds),
+        "revised": None,
         "posts": 1,
         "newest": "2026-03-04T00:00:00+00:00",
     }

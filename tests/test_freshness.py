@@ -113,6 +113,7 @@ TAGGED = {
     "/feeds/all.atom": "topic-all",
     "/feeds/go-concurrency.rss": GO,
     "/feeds/go-concurrency.json?content=summary": GO,
+    "/feeds/go-concurrency.revised.rss": GO,
     "/topics/go-concurrency/": GO,
     "/feeds/go-concurrency/archive/1.atom": GO,
     "/feeds/go-concurrency/archive/3.rss": GO,
@@ -121,12 +122,13 @@ COMBINED = {
     "/feeds/distributed-systems,go-concurrency.atom": f"{SYSTEMS} {GO}",
     "/feeds/all,-go-concurrency.rss": f"topic-all {GO}",
 }
+REVISED = [{**topic, "revised": True} for topic in TOPICS]
 POSTS = [f"goroutine {n}" for n in range(4)]
 
 
 @pytest.mark.parametrize(("header", "separator"), [("Surrogate-Key", " "), ("Cache-Tag", ",")])
 def test_what_shows_a_topic_has_its_tag(publish, header, separator):
-    settings = publish(*POSTS, site={"cache_tags": header, "items": 1, "archive_items": 1})
+    settings = publish(*POSTS, topics=REVISED, site={"cache_tags": header, "items": 1, "archive_items": 1})
     stack = Stack(in_process(create_app(settings), wrapped=True))
     for path, tags in (TAGGED | COMBINED).items():
         status, headers, _ = stack.get(path)
@@ -138,7 +140,7 @@ def test_what_shows_a_topic_has_its_tag(publish, header, separator):
 
 @NGINX
 def test_nginx_sends_the_same_tags(publish, tmp_path):
-    publish(*POSTS, site={"cache_tags": "Cache-Tag", "items": 1, "archive_items": 1})
+    publish(*POSTS, topics=REVISED, site={"cache_tags": "Cache-Tag", "items": 1, "archive_items": 1})
     with nginx(tmp_path / "topicfeeds.toml", tmp_path) as port:
         stack = over_sockets(port)
         for path, tags in TAGGED.items():

@@ -8,6 +8,7 @@ import sys
 import threading
 from contextlib import suppress
 from datetime import timedelta
+from itertools import product
 
 import feedparser
 import feedparser_sgmllib
@@ -54,6 +55,7 @@ EDITS = {
     "content of the site": {"site": {"content": "summary"}},
     "title of the site": {"site": {"title": "Journal"}},
     "language": {"site": {"language": "fr"}},
+    "revisions wanted": {"topics": [{**GO, "revised": True}, RAFT]},
     "fewer items": {"site": {"items": 3}},
     "more items": {"site": {"items": 40}},
 }
@@ -76,10 +78,10 @@ def world(origin, configure, clock):
 
 class World:
     def __init__(self, origin, configure, clock):
-        self._configure, self._clock = configure, clock
-        posts = [item(word, n) for word, count in (("goroutine", 8), ("quorum", 6), ("seqlock", 12)) for n in range(count)]
-        feed = {"version": "https://jsonfeed.org/version/1.1", "title": "Blog", "items": posts}
-        origin.put("/index.xml", json.dumps(feed), content_type="application/feed+json")
+        self._configure, self._clock, self._taken = configure, clock, {}
+        self._origin = origin
+        self._items = [item(word, n) for word, count in (("goroutine", 8), ("quorum", 6), ("seqlock", 12)) for n in range(count)]
+        self._put()
         port = find_port()
         self.url = f"http://127.0.0.1:{port}/"
         self.take({}).refresh("blog")
@@ -104,9 +106,25 @@ class World:
         self.take(edit).close()
         self._app.extensions["topicfeeds"]["shelf"].load()
 
+    def _put(self):
+        feed = {"version": "https://jsonfeed.org/version/1.1", "title": "Blog", "items": self._items}
+        self._origin.put("/index.xml", json.dumps(feed), content_type="application/feed+json")
+
+    def revise(self, edit, *posts):
+        """Edit posts on goroutines, one after the other, while a configuration is in service."""
+        for n in posts:
+            self._clock.advance(hours=1)
+            self._items[n] |= {"content_html": f"<p>A goroutine, edited at {self._clock()}.</p>"}
+            self._put()
+            pipeline = self.take(edit)
+            pipeline.refresh("blog")
+            pipeline.close()
+        self._app.extensions["topicfeeds"]["shelf"].load()
+        self._taken = edit
+
     def preview(self, edit):
         settings = self.settings(edit)
-        pipeline = open_pipeline(self.settings({}), self._clock)
+        pipeline = open_pipeline(self.settings(self._taken), self._clock)
         before = dump(pipeline.store)
         said = preview(settings, self._clock())
         assert dump(pipeline.store) == before
@@ -262,6 +280,49 @@ def test_what_a_feed_says_of_itself_is_foretold_too(world, edit):
             words = {name: (old, new) for name, (old, new) in said[slug].words.items()} if slug in said else {}
             seen = {name: (words_of(before[slug])[name], words_of(now.feed)[name]) for name in words_of(now.feed)}
             assert words == {name: pair for name, pair in seen.items() if pair[0] != pair[1]}
+
+
+REVISED = {"topics": [{**GO, "revised": True}, RAFT]}
+OF_REVISED = {
+    "nothing": REVISED,
+    "no more": {},
+    "fewer items": {**REVISED, "site": {"items": 3}},
+    "rename": {"topics": [{**GO, "revised": True, "slug": "golang", "aliases": ["go"]}, RAFT]},
+    "rename and no more": {"topics": [{**GO, "slug": "golang", "aliases": ["go"]}, RAFT]},
+    "rename and widen": {"topics": [{**WIDER, "revised": True, "slug": "golang", "aliases": ["go"]}, RAFT]},
+    "merge": {"topics": [{**RAFT, "revised": True, "aliases": ["go"]}]},
+    "retire": {"topics": [{**GO, "revised": True, "retired": {"on": str(NOW.date()), "to": "raft"}}, RAFT]},
+    "retired long ago": {"topics": [{**GO, "revised": True, "retired": {"on": "2020-01-01"}}, RAFT]},
+    "topic forgotten": {"topics": [RAFT]},
+    "title": {"topics": [{**GO, "revised": True, "title": "Golang"}, RAFT]},
+}
+STATUS = {
+    "no more": "merged",
+    "rename": "renamed",
+    "rename and no more": "merged",
+    "rename and widen": "renamed",
+    "merge": "merged",
+    "retire": "retired",
+    "retired long ago": "gone",
+    "topic forgotten": "lost",
+}
+
+
+@pytest.mark.parametrize(("edit", "kind"), [*product(OF_REVISED, KINDS[:1]), *product(["no more", "rename and widen"], KINDS[1:])])
+def test_what_becomes_of_a_feed_with_revisions_is_foretold_too(world, tmp_path, kind, edit):
+    world.revise(REVISED, 7, 6, 7)
+    subscribed = [make(world.feed("go.revised"), folder(tmp_path, "go.revised")) for make in READERS[kind]]
+    before = [subscription.poll() for subscription in subscribed]
+    assert all(len(shown) == 8 + 3 for shown in before)
+    said = {change.slug: change for change in world.preview(OF_REVISED[edit])}
+    assert said["go.revised"].status == STATUS.get(edit, "kept") if edit != "nothing" else "go.revised" not in said
+    world.go_on_by(OF_REVISED[edit])
+    for subscription, shown in zip(subscribed, before, strict=True):
+        agree(said.get("go.revised"), shown, subscription.poll(), forgets=subscription.forgets)
+    if edit in STATUS and STATUS[edit] not in ("retired", "lost"):
+        now = feedparser.parse(world.feed("go.revised"))
+        assert now.status == (410 if STATUS[edit] == "gone" else 301)
+        assert now.status == 410 or now.href == world.feed(said["go.revised"].leads_to)
 
 
 def words_of(feed):

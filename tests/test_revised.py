@@ -1,13 +1,20 @@
 """A topic's feed with revisions: every substantive edit is an entry of its own, and the plain feed announces a post once."""
 
 import json
+from contextlib import ExitStack
+from datetime import timedelta
 
 import feedparser
 import pytest
+import sqlalchemy as sa
+from lxml import etree
+from selectolax.lexbor import LexborHTMLParser
 
+from app import create_app
 from feeds.errors import SettingsError
+from feeds.store import tables
 from tests.conftest import TOPICS
-from tests.fakes import BLOG, Item, rss
+from tests.fakes import BLOG, NOW, Item, rss
 
 GO, RAFT, DIARY = BLOG
 
@@ -77,6 +84,104 @@ def test_refreshing_and_publishing_again_changes_nothing(blog, pipeline, clock):
         transaction.touch(["go-concurrency"])
     assert pipeline.publish() == 0
     assert document(pipeline, "/feeds/go-concurrency.revised.atom") == before
+
+
+def test_a_withdrawn_post_takes_its_revisions_along_and_all_are_told_of(blog, pipeline, clock):
+    edit(blog, pipeline, clock, "A goroutine receives.")
+    revision, post = (entry.id for entry in entries(pipeline))
+    clock.advance(hours=1)
+    with pipeline.store.writing() as transaction:
+        transaction.withdraw([post], clock())
+        transaction.touch(["go-concurrency"])
+    pipeline.publish()
+    assert not entries(pipeline)
+    root = etree.fromstring(document(pipeline, "/feeds/go-concurrency.revised.atom"))
+    assert {deleted.get("ref") for deleted in root.iter("{*}deleted-entry")} == {revision, post}
+
+
+def test_a_revision_that_breaks_a_rule_is_left_out_and_named(blog, pipeline, clock):
+    edit(blog, pipeline, clock, "A goroutine receives.")
+    (revision, post) = (entry.id for entry in entries(pipeline))
+    with pipeline.store.engine.begin() as connection:
+        connection.execute(sa.update(tables.revisions).values(updated=clock() + timedelta(days=9)))
+    with pipeline.store.writing() as transaction:
+        transaction.touch(["go-concurrency"])
+    pipeline.publish()
+    assert [entry.id for entry in entries(pipeline)] == [post]
+    error = pipeline.store.topics()["go-concurrency"].error
+    assert revision in error
+    assert "future" in error
+
+
+def test_it_is_listed_beside_the_topic_and_nowhere_else(blog, pipeline):
+    url = "https://feeds.example/feeds/go-concurrency.revised.{}"
+    opml = etree.fromstring(document(pipeline, "/feeds.opml"))
+    go, raft = (opml.xpath(f"//outline[@category='{slug}']") for slug in ("go-concurrency", "distributed-systems"))
+    assert [outline.get("xmlUrl") for outline in go] == [url.replace(".revised", "").format("atom"), url.format("atom")]
+    assert [outline.get("text") for outline in go] == ["Go concurrency", "Go concurrency, with revisions"]
+    assert go[0].getparent() is go[1].getparent() is raft[0].getparent()
+    assert len(raft) == 1
+    listed = {topic["slug"]: topic["revised"] for topic in json.loads(document(pipeline, "/api/topics.json"))["topics"]}
+    assert listed == {
+        "all": None,
+        "go-concurrency": {suffix: url.format(suffix) for suffix in ("atom", "rss", "json")},
+        "distributed-systems": None,
+    }
+    for page in ("/topics/go-concurrency/", "/"):
+        offered = {a.attributes["href"] for a in LexborHTMLParser(document(pipeline, page)).css("a")}
+        assert url.format("atom") in offered
+    head = LexborHTMLParser(document(pipeline, "/topics/go-concurrency/")).css("link[rel=alternate]")
+    assert {url.format(suffix) for suffix in ("atom", "rss", "json")} <= {link.attributes["href"] for link in head}
+    assert b".revised." not in document(pipeline, "/topics/distributed-systems/")
+
+
+@pytest.fixture
+def taken(pipeline, assemble):
+    """Take other topics into service: ``taken(topic, …)`` gives ``get(path)``: the status and where it leads."""
+    with ExitStack() as opened:
+
+        def take(*topics):
+            pipeline = assemble(topics=list(topics))
+            pipeline.release()
+            pipeline.publish()
+            app = create_app(pipeline.settings)
+            for part in ("store", "shelf", "combinations", "counting"):  # the last is ended first
+                opened.callback(app.extensions["topicfeeds"][part].close)
+
+            def get(path):
+                answer = app.test_client().get(path)
+                return answer.status_code, answer.headers.get("Location", "").removeprefix("https://feeds.example")
+
+            return get
+
+        yield take
+
+
+def test_it_leads_on_when_its_topic_is_renamed_or_it_is_wanted_no_more(taken):
+    get = taken({**REVISED[0], "slug": "golang", "aliases": ["go-concurrency"]}, REVISED[1])
+    for suffix in ("atom", "rss", "json"):
+        assert get(f"/feeds/go-concurrency.revised.{suffix}") == (301, f"/feeds/golang.revised.{suffix}")
+        assert get(f"/feeds/golang.revised.{suffix}")[0] == 200
+        assert get(f"/feeds/distributed-systems.revised.{suffix}") == (301, f"/feeds/distributed-systems.{suffix}")
+    get = taken({**TOPICS[0], "slug": "golang", "aliases": ["go-concurrency"]}, TOPICS[1])
+    for former in ("go-concurrency", "golang"):
+        assert get(f"/feeds/{former}.revised.rss") == (301, "/feeds/golang.rss")
+    assert get("/feeds/none.revised.rss")[0] == 404
+    assert get("/feeds/golang.revised.revised.rss")[0] == 404
+    assert get("/feeds/golang.revised,distributed-systems.rss")[0] == 404
+
+
+def test_it_ends_with_its_topic(taken):
+    retired = {**REVISED[0], "aliases": ["golang"], "retired": {"on": "2025-01-01"}}
+    get = taken(retired, REVISED[1])
+    for name in ("go-concurrency", "golang"):
+        assert get(f"/feeds/{name}.revised.atom")[0] == 410
+
+
+def test_it_says_where_to_go_when_its_topic_closes(taken, pipeline):
+    get = taken({**REVISED[0], "retired": {"on": str(NOW.date())}}, REVISED[1])
+    assert get("/feeds/go-concurrency.revised.atom")[0] == 200
+    assert entries(pipeline)[0].title == "This feed has ended: Go concurrency"
 
 
 def test_there_is_none_unless_the_owner_wants_it(pipeline):

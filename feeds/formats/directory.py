@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from feeds.model import Site
@@ -15,7 +15,10 @@ OPML = "feeds.opml"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A topic in the directory: where its page and feeds are, how many posts it has and when the newest came."""
+    """A topic in the directory: where its page and feeds are, how many posts it has and when the newest came.
+
+    ``revised`` are its feeds with revisions, if there are any.
+    """
 
     slug: str
     title: str
@@ -24,6 +27,7 @@ class Entry:
     feeds: Mapping[str, str]
     posts: int
     newest: datetime | None
+    revised: Mapping[str, str] = field(default_factory=dict)
 
 
 def opml_url(site: Site) -> str:
@@ -43,6 +47,7 @@ def topics_json(site: Site, topics: Sequence[Entry]) -> bytes:
                 "description": topic.description,
                 "page": topic.page,
                 "feeds": dict(topic.feeds),
+                "revised": dict(topic.revised) or None,
                 "posts": topic.posts,
                 "newest": topic.newest.isoformat() if topic.newest else None,
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 from email.utils import format_datetime
 
@@ -37,19 +37,26 @@ def render(site: Site, topics: Sequence[Entry]) -> bytes:
 
 
 def _add_group(body: etree._Element, title: str, topics: Iterable[Entry], site: Site) -> None:
-    outlines = [_outline(topic, site) for topic in topics]
+    outlines = [outline for topic in topics for outline in _outlines(topic, site)]
     if outlines:
         etree.SubElement(body, "outline", text=title).extend(outlines)
 
 
-def _outline(topic: Entry, site: Site) -> etree._Element:
+def _outlines(topic: Entry, site: Site) -> Iterator[etree._Element]:
+    """A topic's feed, and the one with revisions where there is one."""
+    yield _outline(topic, site, title=topic.title, url=topic.feeds["atom"])
+    if topic.revised:
+        yield _outline(topic, site, title=f"{topic.title}, with revisions", url=topic.revised["atom"])
+
+
+def _outline(topic: Entry, site: Site, *, title: str, url: str) -> etree._Element:
     """One subscription. ``type`` is ``rss`` for every kind of feed, by the specification."""
     attributes = {
         "type": "rss",
-        "text": topic.title,
-        "title": topic.title,
-        "description": topic.description,
-        "xmlUrl": topic.feeds["atom"],
+        "text": title,
+        "title": title,
+        "description": topic.description or f"Posts on {topic.title} from {site.title}.",
+        "xmlUrl": url,
         "htmlUrl": topic.page,
         "category": topic.slug,
         "language": site.language,

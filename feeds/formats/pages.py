@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -14,9 +15,9 @@ from feeds.formats.directory import Entry, opml_url
 from feeds.model import Feed, Site
 
 
-def topic_page(feed: Feed) -> bytes:
-    """A topic's page: how to subscribe, and the posts of its feed."""
-    return _page("topic.html", feed=feed, site=feed.site)
+def topic_page(feed: Feed, revised: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """A topic's page: how to subscribe, and the posts of its feed. ``revised`` are its feeds with revisions, by format suffix."""
+    return _page("topic.html", feed=feed, site=feed.site, revised=revised)
 
 
 def index_page(site: Site, topics: Sequence[Entry]) -> bytes:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from feeds.configuration import REVISED
 from feeds.representation import Headers, build
 
 SLUG = "[a-z0-9.-]+"
@@ -19,6 +20,7 @@ SLUG = "[a-z0-9.-]+"
 
 _NGINX = {"\ue000": "${topicfeeds_path}${topicfeeds_query}", "\ue001": "${topicfeeds_slug}", "\ue002": "${topicfeeds_number}"}
 _PATH, _SLUG, _NUMBER = _NGINX
+_SLUG_NAME = _NGINX[_SLUG]
 _PATTERNS = {_SLUG: f"(?<topicfeeds_slug>{SLUG})", _NUMBER: "0*(?<topicfeeds_number>[1-9][0-9]*)"}
 _ITS_OWN = {"etag", "last-modified", "content-type", "content-length", "content-encoding"}
 """The headers that come with a file, or are chosen with it."""
@@ -58,6 +60,11 @@ class Kind:
     document: str = ""
     of_topic: bool = False
     closed: tuple[Header, ...] = ()
+
+    @property
+    def plain(self) -> str:
+        """Where a topic's own feed is, for the kind of those with revisions; nothing for others."""
+        return self.path.replace(REVISED, "", 1) if self.of_topic and f"{_SLUG_NAME}{REVISED}." in self.path else ""
 
     @property
     def file(self) -> str:

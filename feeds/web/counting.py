@@ -18,6 +18,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from feeds.configuration import REVISED
 from feeds.store import Store
 from feeds.store.traffic import Reader, Tally, Traffic, add
 
@@ -32,7 +33,7 @@ _PERIOD = 10.0
 _READERS = 200_000
 """Different readers that are told apart between two writes."""
 
-_FEED = re.compile(r"/feeds/([^/.]+)\.([a-z]+)")
+_FEED = re.compile(rf"/feeds/([^/]+?)(?:{re.escape(REVISED)})?\.([a-z]+)")
 _DECLARED = re.compile(r"(\d{1,9}) (?:subscriber|reader)s?", re.IGNORECASE)
 
 

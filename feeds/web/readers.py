@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from feeds.addresses import archive_path
+from feeds.addresses import archive_path, topic_of
 from feeds.combinations import Combinations
 from feeds.errors import BusyError, SelectionError
 from feeds.formats import FORMATS
@@ -26,8 +26,8 @@ def blueprint(shelf: Shelf, archives: Archives, combinations: Combinations, topi
             return found
         if suffix not in FORMATS:
             return not_found(f"There is no feed format '{suffix}'; there are: {', '.join(FORMATS)}.")
-        if written in topics.addresses.standings:
-            return topics.elsewhere(written, lambda other: f"/feeds/{other}.{suffix}", listing="/api/topics.json")
+        if topic_of(written) in topics.addresses.standings:
+            return topics.elsewhere_of_feed(written, suffix)
         return _selected(shelf, combinations, topics, written, suffix)
 
     @readers.get("/feeds/<slug>/archive/<int:number>.<suffix>")

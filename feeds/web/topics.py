@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from flask import Response, request
 
-from feeds.addresses import SELECTING, parameters
+from feeds.addresses import SELECTING, feed_path, parameters, revised_name, topic_of
 from feeds.lifecycle import Addresses, Standing
 from feeds.shelf import Shelf
 from feeds.web.errors import not_found, not_yet, plain
@@ -40,6 +40,20 @@ class Topics:
         if last not in addresses.current:
             return not_found(f"There is no topic '{slug}'. All topics: {listing}")
         return not_yet() if last == slug else self.moved(path(last))
+
+    def elsewhere_of_feed(self, name: str, suffix: str) -> Response:
+        """The answer for a feed that there is not: one with revisions that is no more leads to the topic's own feed."""
+        slug = topic_of(name)
+        is_revised = name != slug
+
+        def there(other: str) -> str:
+            """The feed of the same kind, if that topic has one."""
+            path = feed_path(revised_name(other), suffix)
+            return path if is_revised and self._shelf.find(path) else feed_path(other, suffix)
+
+        if is_revised and slug in self.addresses.current and self._shelf.find(feed_path(slug, suffix)):
+            return self.moved(feed_path(slug, suffix))
+        return self.elsewhere(slug, there, listing="/api/topics.json")
 
     def moved(self, path: str) -> Response:
         """301 to a path of the service, for as long as caches may keep it; to the same representation, where one was asked for."""

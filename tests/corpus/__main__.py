@@ -17,6 +17,7 @@ KINDS = {
     "feedparser's cases": "tests.corpus.feedparser_cases",
     "what could run": "tests.corpus.sanitiser",
     "posts of any Unicode": "tests.corpus.any_unicode",
+    "crawlers": "tests.corpus.crawl",
     "other feed cases": "tests.corpus.other_feeds",
     "post pages": "tests.corpus.pages",
     "Markdown folders": "tests.corpus_folder",
