@@ -27,12 +27,6 @@ class Polled(NamedTuple):
     during: tuple[float, ...]
     after: float
 
-    @property
-    def levelled(self) -> bool:
-        """Whether memory grew no more once every connection had been answered: in the second half by less than a twentieth."""
-        half = len(self.during) // 2
-        return max(self.during[half:]) <= 1.05 * max(self.during[:half])
-
 
 def poll(content: Content, folder: Path, *, connections: int = 10_000, every: float = 5.0, seconds: float = 20.0) -> Polled:
     """Keep as many connections open as the machine's limit on open files allows, each asking every few seconds."""

@@ -140,6 +140,10 @@ SERVERS = {
 }
 
 
+FAST = ("nginx static", "topicfeeds", "topicfeeds behind nginx", "topicfeeds, Flask view")
+"""Names of those that answer more than a few thousand requests per second."""
+
+
 def _write_files(content: Content, root: Path) -> None:
     for path, publication in content.publications.items():
         if path.startswith("/feeds/") and "/archive/" not in path and "?" not in path:
