@@ -29,7 +29,7 @@ _DRAINING = 0.3
 _OVERLAP = 2.0
 """Seconds for which a worker that SIGHUP replaces goes on serving beside the new one, which has to load first."""
 
-_TURN = 0.001
+_TURN = 0.0002
 """Seconds after which a thread that computes lets another one have the interpreter, if that waits."""
 
 _DESCRIPTORS = 128
