@@ -10,7 +10,6 @@ import json
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -38,12 +37,6 @@ _NONE = Edition("", 0)
 
 POLL = 0.5
 """Seconds between two looks at the store's revision."""
-
-_PAUSE_FOR_WORK = 100
-"""How often the time that taking over took is let pass before the next look: while a thousand topics are published one after the
-other, a web worker spends a hundredth of its time on that, and 99 of 100 requests meet none of it."""
-
-_LONGEST_PAUSE = 5.0
 
 
 class Shelf:
@@ -128,11 +121,8 @@ class Shelf:
         threading.Thread(target=self._watch, args=(self._stop,), name="shelf", daemon=True).start()
 
     def _watch(self, stop: threading.Event) -> None:
-        pause = POLL
-        while not stop.wait(pause):
-            began = time.thread_time()
+        while not stop.wait(POLL):
             self.load()
-            pause = min(max(POLL, _PAUSE_FOR_WORK * (time.thread_time() - began)), _LONGEST_PAUSE)
 
     def _fetch(self) -> None:
         """Write the news into the file, unless another process is at it."""

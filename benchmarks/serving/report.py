@@ -60,8 +60,8 @@ def beside(busy: Busy) -> list[str]:
         "## Beside a refresh of 1,000 sources and a publication of 1,000 topics", "",
         (
             "The web worker has a core, the load the other, and the refreshing process none of its own, as `topicfeeds serve` "
-            f"starts it. In {busy.seconds:.0f} s of work it refreshed {busy.refreshed:,} sources, and the store moved by "
-            f"{busy.published:,} revisions. The steady pace is {PACED} connections that each ask every {EVERY * 1000:.0f} ms."
+            f"starts it. In {busy.seconds:.0f} s of work it refreshed {busy.refreshed:,} of the sources and published "
+            f"{busy.published:,} topics. The steady pace is {PACED} connections that each ask every {EVERY * 1000:.0f} ms."
         ), "",
         "| request | load | p50 ms at rest | beside | p99 ms at rest | beside | ratio of p99 | requests/s at rest | beside |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",
