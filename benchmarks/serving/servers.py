@@ -189,7 +189,7 @@ def _running(
         _wait(f"http://127.0.0.1:{port}{feeds[20]}", name)
         yield Server(name, port, feeds, process, miss=miss, combination=combination)
     finally:
-        for each in (*process.children(recursive=True), process):
+        for each in (process, *process.children(recursive=True)):  # it would start another for one that dies
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         process.wait(10)
