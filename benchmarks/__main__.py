@@ -30,7 +30,12 @@ ALL = (
     Benchmark("thousand_sources", short=("--sources", "100", "--items", "5000")),
     Benchmark("memory", short=None),
     Benchmark("combinations", short=("--rounds", "1", "--seconds", "3"), needs=("wrk", "taskset")),
-    Benchmark("serving", short=("--rounds", "1", "--seconds", "1"), full=("--write",), needs=("wrk", "nginx", "taskset")),
+    Benchmark(
+        "serving",
+        short=("--rounds", "1", "--seconds", "1", "--connections", "64", "--also", "polling"),
+        full=("--write",),
+        needs=("wrk", "nginx", "taskset"),
+    ),
 )
 
 

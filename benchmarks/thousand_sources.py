@@ -35,12 +35,18 @@ _GLANCE = 0.1
 _LONGEST = 1800.0
 
 
+def document(url: str, path: str, number: int) -> bytes:
+    """The feed at a path, with a number of posts."""
+    return rss(url, *(Item(f"{path}/{n}/", f"Post {n}", "A goroutine waits.") for n in range(number))).encode()
+
+
 @dataclass
 class Host(ThreadingHTTPServer):
     """A server that notes when it is asked: the beginning and the end of each answer, by ``time.monotonic``."""
 
     address: str
     items: Callable[[str], int]
+    document: Callable[[str, str, int], bytes] = document
     asked: list[tuple[float, float]] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
 
@@ -69,8 +75,7 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer, and note when."""
         began, number = time.monotonic(), self.server.items(self.path)
-        posts = [Item(f"{self.path}/{n}/", f"Post {n}", "A goroutine waits.") for n in range(number)]
-        body = rss(self.server.url, *posts).encode()
+        body = self.server.document(self.server.url, self.path, number)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Type", "application/rss+xml")

@@ -39,9 +39,10 @@ def _header_timeout(value: timedelta) -> timedelta:
 class Serving(Table):
     """Where the feeds are served, by how many web workers, and what a connection may ask of them.
 
-    ``socket`` is a Unix socket in the place of ``host`` and ``port``. ``header_timeout`` bounds how long a request's head may take,
-    and how long a connection may be idle between two. ``forwarded_hops`` is how many proxies stand in front, each of which adds the
-    address of whom it heard to X-Forwarded-For; more of the field is not believed.
+    ``socket`` is a Unix socket in the place of ``host`` and ``port``. ``blocking_threads`` are for what is no hit on the shelf.
+    ``connections`` are open at once in a worker; more wait in the ``backlog``. ``header_timeout`` bounds how long a request's head
+    may take, and how long a connection may be idle between two. ``forwarded_hops`` is how many proxies stand in front, each of
+    which adds the address of whom it heard to X-Forwarded-For; more of the field is not believed.
     """
 
     host: Text = "127.0.0.1"
@@ -50,6 +51,7 @@ class Serving(Table):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     blocking_threads: Annotated[int, Field(ge=1, le=256)] = 8
     backlog: Annotated[int, Field(ge=128, le=65_535)] = 4096
+    connections: Annotated[int, Field(ge=1, le=1_000_000)] = 16_384
     header_timeout: Annotated[PositiveDuration, AfterValidator(_header_timeout)] = timedelta(seconds=30)
     header_bytes: Annotated[int, Field(ge=8192, le=1 << 20)] = 32 * 1024
     forwarded_hops: Annotated[int, Field(ge=0, le=16)] = 0

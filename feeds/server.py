@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import resource
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,18 +14,29 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import granian.server.mp as granian_mp
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server import MPServer
 
 from feeds.handover import DRAIN
 from feeds.operation import Serving
+from feeds.web.direct import Direct
 
 _DRAINING = 0.3
 """Seconds in which the requests of connections that were taken before are answered."""
 
 _OVERLAP = 2.0
 """Seconds for which a worker that SIGHUP replaces goes on serving beside the new one, which has to load first."""
+
+_TURN = 0.0002
+"""Seconds after which a thread that computes lets another one have the interpreter, if that waits."""
+
+_DESCRIPTORS = 128
+"""File descriptors that a worker needs besides those of its connections."""
+
+_WAY = "_wsgi_call_wrap"
+"""What Granian makes its callback for a request with, from the application."""
 
 _KILL_AFTER = 1
 _SOCKET_MODE = 0o660
@@ -72,8 +86,9 @@ def run(settings: Serving) -> None:
         uds=beside,
         uds_permissions=_SOCKET_MODE if beside else None,
         workers=settings.workers,
-        blocking_threads=settings.blocking_threads,
+        blocking_threads=1,  # takes all requests; those that are no hits go on to others
         backlog=settings.backlog,
+        backpressure=_open_at_once(settings.connections),
         http1_settings=HTTP1Settings(
             header_read_timeout=int(settings.header_timeout.total_seconds() * 1000), max_buffer_size=settings.header_bytes
         ),
@@ -86,7 +101,38 @@ def run(settings: Serving) -> None:
     )
     if settings.socket and beside:
         server.on_startup(lambda: _put_in_place(beside, settings.socket))
-    server.serve()
+    server.serve(spawn_target=partial(_work, settings.blocking_threads))
+
+
+def _work(threads: int, *arguments: Any) -> None:
+    """What a worker process does: Granian's work, with a way of our own from a request to the application.
+
+    Granian offers none; the names used here are its own, and the tests of the server fail where they are gone.
+    """
+    ordinarily = getattr(granian_mp, _WAY)
+
+    def directly(application: Any, *options: Any) -> Direct:
+        _stay_responsive()
+        return Direct(application.wsgi_app, ordinarily(application, *options), threads=threads)
+
+    setattr(granian_mp, _WAY, directly)  # in this process, which makes one of them
+    MPServer._spawn_wsgi_worker(*arguments)  # noqa: SLF001
+
+
+def _stay_responsive() -> None:
+    """Have hits wait less for what else goes on in this process: collections of garbage, and threads that compute."""
+    gc.collect()
+    gc.freeze()  # what was loaded stays
+    sys.setswitchinterval(_TURN)
+
+
+def _open_at_once(wanted: int) -> int:
+    """How many connections a worker may have open: as many as wanted, where the system lets it have the descriptors."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return wanted if soft == resource.RLIM_INFINITY else max(min(wanted, soft - _DESCRIPTORS), 1)
 
 
 def _put_in_place(socket_file: Path, place: Path | None) -> None:

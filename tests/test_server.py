@@ -3,6 +3,7 @@
 import signal
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 
@@ -111,6 +112,45 @@ def test_a_connection_that_asks_for_nothing_is_closed(web):
         began = time.monotonic()
         assert connection.sock.recv(4096) == b""
         assert 1 < time.monotonic() - began < 8
+
+
+def test_a_hit_waits_for_nothing_that_is_being_made(config):
+    """The only thread beside the one for hits waits for a renderer that has been stopped."""
+    with started(config, TOPICFEEDS_SERVE__BLOCKING_THREADS="1") as service, ThreadPoolExecutor() as pool:
+        service.answers(FEED)
+        service.answers("/feeds/distributed-systems,go-concurrency.atom")
+        (renderer,) = service.tree("feeds.combine")
+        renderer.suspend()
+        waiting = pool.submit(ask, service.port, "/feeds/all,-go-concurrency.atom")
+        for method in ("GET", "HEAD", "GET"):
+            assert ask(service.port, FEED, method=method)[0] == 200
+        assert not waiting.done()
+        renderer.resume()
+        assert waiting.result(timeout=20)[0] == 200
+
+
+def test_connections_beyond_those_that_a_worker_may_hold_wait(config):
+    with started(config, TOPICFEEDS_SERVE__CONNECTIONS="2") as service, ExitStack() as held:
+        service.answers()
+        first, second, third = (held.enter_context(_polling(service.port)) for _ in range(3))
+        assert [_answered(first), _answered(second), _answered(third, within=0.5)] == [200, 200, 0]
+        first.close()
+        assert _answered(third) == 200
+
+
+def _polling(port):
+    """A connection that asks once, and stays open."""
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    return connection
+
+
+def _answered(connection, *, within=10):
+    connection.settimeout(within)
+    try:
+        return int(connection.recv(4096).split(b" ")[1])
+    except TimeoutError:
+        return 0
 
 
 def test_http_2_without_tls(web):

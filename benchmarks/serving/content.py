@@ -30,6 +30,11 @@ class Content:
     config: Path
     publications: dict[str, Publication]
 
+    def sizes(self) -> dict[int, tuple[int, int]]:
+        """Bytes of each feed as it is and with gzip, by number of entries."""
+        found = {count: self.publications[path].codings for count, path in FEEDS.items()}
+        return {count: (len(codings["identity"]), len(codings["gzip"])) for count, codings in found.items()}
+
 
 def publish(folder: Path) -> Content:
     """Publish the feeds of a generated blog, and write its entries to ``entries.json`` for the peers."""

@@ -1,4 +1,4 @@
-"""One measurement: wrk against one request of one server, for a while."""
+"""One measurement: wrk against one request of one server, for a while; and our own client for HEAD, whose answers wrk waits for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from benchmarks.serving.client import started, told
 from benchmarks.serving.servers import Server, cores
 
 _REPORT = """
@@ -34,8 +36,7 @@ class Request:
     close: bool = False
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """``rate`` in requests per second, ``p50`` and ``p99`` in milliseconds, ``cpu`` in microseconds of the server per request."""
 
     rate: float
@@ -52,25 +53,33 @@ def measure(server: Server, request: Request, *, connections: int, seconds: int,
         return None
     headers = {"Accept-Encoding": request.accept}
     if request.conditional:
-        headers["If-None-Match"] = _ask(server, path, "GET", headers)[1]
-    status, _ = _ask(server, path, request.method, headers)
+        headers["If-None-Match"] = ask(server, path, "GET", headers)[1]
+    status, _ = ask(server, path, request.method, headers)
     if status != request.status:
         raise RuntimeError(f"{server.name} answers {path} with {status}, not {request.status} ({request.name})")
     before = server.cpu()
-    report = _wrk(server, path, request, headers, connections=connections, seconds=seconds, folder=folder)
-    used = server.cpu() - before
-    return Measured(
-        rate=report["requests"] / report["microseconds"] * 1e6,
-        p50=report["p50"] / 1000,
-        p99=report["p99"] / 1000,
-        cpu=used / max(report["requests"], 1) * 1e6,
-        errors=report["errors"],
-    )
+    if request.method == "HEAD":
+        count, found = _own(server, path, headers, connections=connections, seconds=seconds)
+    else:
+        count, found = _wrk(server, path, request, headers, connections=connections, seconds=seconds, folder=folder)
+    return found._replace(cpu=(server.cpu() - before) / max(count, 1) * 1e6)
+
+
+def _own(server: Server, path: str, headers: Mapping[str, str], *, connections: int, seconds: int) -> tuple[int, Measured]:
+    load = started(cores(), server.port, as_sent("HEAD", path, headers), seconds=seconds, connections=connections, every=0)
+    found = told(load)
+    return found.requests, Measured(found.requests / found.seconds, found.p50, found.p99, 0.0, found.errors)
+
+
+def as_sent(method: str, path: str, headers: Mapping[str, str]) -> bytes:
+    """A request as it goes over the wire."""
+    fields = {"Host": "feeds.example", **headers}
+    return "\r\n".join([f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]).encode()
 
 
 def _wrk(
     server: Server, path: str, request: Request, headers: Mapping[str, str], *, connections: int, seconds: int, folder: Path
-) -> dict[str, int]:
+) -> tuple[int, Measured]:
     script = folder / "report.lua"
     script.write_text(f'wrk.method = "{request.method}"\n{_REPORT}', encoding="utf-8")
     fields = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
@@ -79,10 +88,13 @@ def _wrk(
     load = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), *fields]
     command = ["taskset", "-c", cores(), *load, f"http://127.0.0.1:{server.port}{path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(json.loads(done.stdout.rstrip().rsplit("\n", 1)[-1]))
+    report = json.loads(done.stdout.rstrip().rsplit("\n", 1)[-1])
+    rate = report["requests"] / report["microseconds"] * 1e6
+    return report["requests"], Measured(rate, report["p50"] / 1000, report["p99"] / 1000, 0.0, report["errors"])
 
 
-def _ask(server: Server, path: str, method: str, headers: Mapping[str, str]) -> tuple[int, str]:
+def ask(server: Server, path: str, method: str, headers: Mapping[str, str]) -> tuple[int, str]:
+    """The status and the entity tag of one answer."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.request(method, path, headers=dict(headers))
     answer = connection.getresponse()

@@ -19,6 +19,7 @@ from tests.conftest import environment, find_port
 
 PEERS = Path(__file__).parent / "peers"
 _CORE = "0"
+_WEB = [sys.executable, "-m", "feeds", "web"]
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,14 @@ def behind_nginx(content: Content, folder: Path) -> Iterator[Server]:
 @contextmanager
 def wrapper(content: Content, folder: Path) -> Iterator[Server]:
     """Topicfeeds as it is started."""
-    command = [sys.executable, "-m", "feeds", "web"]
-    with _running("topicfeeds", command, folder, FEEDS, config=content.config, miss=MISS, combination=COMBINATION) as server:
+    with _running("topicfeeds", _WEB, folder, FEEDS, config=content.config, miss=MISS, combination=COMBINATION) as server:
+        yield server
+
+
+@contextmanager
+def web(config: Path, folder: Path, feed: str) -> Iterator[Server]:
+    """Topicfeeds over another store than the one that all compare."""
+    with _running("topicfeeds", _WEB, folder, {20: feed}, config=config) as server:
         yield server
 
 
@@ -97,22 +104,12 @@ def view(content: Content, folder: Path) -> Iterator[Server]:
 
 
 def peer(name: str, module: str, path: str) -> Callable[[Content, Path], Iterator[Server]]:
-    """A peer under gunicorn with eight threads."""
+    """A peer under gunicorn with eight threads, and room for a thousand connections that are kept open."""
 
     @contextmanager
     def start(content: Content, folder: Path) -> Iterator[Server]:  # noqa: ARG001
-        gunicorn = [
-            str(peers_python()),
-            "-m",
-            "gunicorn",
-            module,
-            "--chdir",
-            str(PEERS),
-            "--threads",
-            "8",
-            "-b",
-            "127.0.0.1:{port}",
-        ]
+        bound = ["--worker-connections", "4000", "--backlog", "4096", "--keep-alive", "30", "-b", "127.0.0.1:{port}"]
+        gunicorn = [str(peers_python()), "-m", "gunicorn", module, "--chdir", str(PEERS), "--threads", "8", *bound]
         feeds = {count: path.format(count) for count in FEEDS}
         with _running(name, gunicorn, folder, feeds, ENTRIES=str(folder / "entries.json")) as server:
             yield server
@@ -141,6 +138,10 @@ SERVERS = {
     "django": peer("Django syndication, cached", "django_peer:application", "/feeds/{}.atom"),
     "naive": peer("Flask and feedgen per request", "naive:app", "/feeds/{}.atom"),
 }
+
+
+FAST = ("nginx static", "topicfeeds", "topicfeeds behind nginx", "topicfeeds, Flask view")
+"""Names of those that answer more than a few thousand requests per second."""
 
 
 def _write_files(content: Content, root: Path) -> None:
@@ -188,7 +189,7 @@ def _running(
         _wait(f"http://127.0.0.1:{port}{feeds[20]}", name)
         yield Server(name, port, feeds, process, miss=miss, combination=combination)
     finally:
-        for each in (*process.children(recursive=True), process):
+        for each in (process, *process.children(recursive=True)):  # it would start another for one that dies
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         process.wait(10)

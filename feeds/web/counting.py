@@ -11,7 +11,7 @@ import os
 import re
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -102,15 +102,19 @@ class Counting:
         day = self._now().date().isoformat()
         self._epoch = self._epoch or self._store.edition().epoch
         key = f"{day} {self._epoch}".encode()[:64]
-        while self._hits:
-            hit = Hit(*self._hits.popleft())
+        for recorded, count in Counter(self._recorded()).items():  # nearly all polls of a reader are alike
+            hit = Hit(*recorded)
             found = _FEED.fullmatch(hit.path)
             topic, suffix = found.groups() if found else ("", "page")
             tally = Tally(day, topic, suffix, int(hit.status[:3]))
-            self._tallies[tally] += 1
-            self._bytes[tally] += hit.size
+            self._tallies[tally] += count
+            self._bytes[tally] += hit.size * count
             if topic and len(self._readers) < _READERS:
                 self._meet(day, topic, hit, key)
+
+    def _recorded(self) -> Iterator[tuple[str, str, int, str, str, str]]:
+        while self._hits:
+            yield self._hits.popleft()
 
     def _meet(self, day: str, topic: str, hit: Hit, key: bytes) -> None:
         declared = _DECLARED.search(hit.user_agent)

@@ -35,23 +35,41 @@ class ShelfFirst:
         self._record = record
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
-        method, asked = environ["REQUEST_METHOD"], environ.get
-        if method in SAFE_METHODS:
-            path, query = environ["PATH_INFO"], asked("QUERY_STRING", "")
-            representation = None if query else self._shelf.paths.get(path)
-            if representation is None:
-                representation = self._shelf.find(path, query)
-            if representation is not None:
-                if "HTTP_A_IM" in environ:
-                    status, headers, body = answer_in_full_or_part(self._shelf, representation, environ)
-                else:
-                    status, headers, body = answer(representation, method, environ)
-                start_response(status, headers.copy())
-                who = asked("HTTP_USER_AGENT", ""), asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")
-                self._record((path, status, len(body), *who))
-                return (bytes(body),) if body else ()
-        return self._application(environ, start_response)
+        """Answer one request.
+
+        A list, not a tuple: Granian sends a list as one piece, head and body in one write, and anything else by a channel.
+        """
+        answered = self.hit(environ) or self._found(environ)
+        if answered is None:
+            return self._application(environ, start_response)
+        start_response(answered.status, answered.headers.copy())
+        return [bytes(answered.body)] if answered.body else []
+
+    def hit(self, request: Environ) -> Answer | None:
+        """The answer to what nearly all requests are: for a path that was asked for before, with nothing special to it."""
+        method, asked = request["REQUEST_METHOD"], request.get
+        if method not in SAFE_METHODS or asked("QUERY_STRING") or "HTTP_A_IM" in request:
+            return None
+        representation = self._shelf.paths.get(path := request["PATH_INFO"])
+        if representation is None:
+            return None
+        answered = answer(representation, method, request)
+        who = asked("HTTP_USER_AGENT", ""), asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")
+        self._record((path, answered.status, len(answered.body), *who))
+        return answered
+
+    def _found(self, request: Environ) -> Answer | None:
+        """The answer to any request for what is on the shelf."""
+        if request["REQUEST_METHOD"] not in SAFE_METHODS:
+            return None
+        path, asked = request["PATH_INFO"], request.get
+        representation = self._shelf.find(path, asked("QUERY_STRING", ""))
+        if representation is None:
+            return None
+        answered = answer_in_full_or_part(self._shelf, representation, request)
+        who = asked("HTTP_USER_AGENT", ""), asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")
+        self._record((path, answered.status, len(answered.body), *who))
+        return answered
 
 
 def answer_in_full_or_part(shelf: Shelf, representation: Representation, environ: Environ) -> Answer:
