@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import granian.server.mp as granian_mp
+import structlog
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server import MPServer
@@ -22,6 +23,8 @@ from granian.server import MPServer
 from feeds.handover import DRAIN
 from feeds.operation import Serving
 from feeds.web.direct import Direct
+
+log = structlog.get_logger(__name__)
 
 _DRAINING = 0.3
 """Seconds in which the requests of connections that were taken before are answered."""
@@ -37,6 +40,9 @@ _DESCRIPTORS = 128
 
 _WAY = "_wsgi_call_wrap"
 """What Granian makes its callback for a request with, from the application."""
+
+_WORK = "_spawn_wsgi_worker"
+"""What a worker process of Granian's runs."""
 
 _KILL_AFTER = 1
 _SOCKET_MODE = 0o660
@@ -76,6 +82,7 @@ def run(settings: Serving) -> None:
     come in time ends the connection; no resource takes a body, and none is waited for.
     """
     import_module("app")  # once, for all workers, which are forked
+    direct = hasattr(granian_mp, _WAY) and hasattr(MPServer, _WORK)
     beside = settings.socket and settings.socket.with_name(f".{settings.socket.name}.{os.getpid()}")
     server = _Server(
         "app:worker",
@@ -86,7 +93,7 @@ def run(settings: Serving) -> None:
         uds=beside,
         uds_permissions=_SOCKET_MODE if beside else None,
         workers=settings.workers,
-        blocking_threads=1,  # takes all requests; those that are no hits go on to others
+        blocking_threads=1 if direct else settings.blocking_threads,  # the one takes all; what is no hit goes on to others
         backlog=settings.backlog,
         backpressure=_open_at_once(settings.connections),
         http1_settings=HTTP1Settings(
@@ -101,13 +108,17 @@ def run(settings: Serving) -> None:
     )
     if settings.socket and beside:
         server.on_startup(lambda: _put_in_place(beside, settings.socket))
-    server.serve(spawn_target=partial(_work, settings.blocking_threads))
+    if direct:
+        server.serve(spawn_target=partial(_work, settings.blocking_threads))
+    else:
+        log.warning("web.granian_unknown", hint="hits cost more by WSGI; the lock names a version that is known")
+        server.serve()
 
 
 def _work(threads: int, *arguments: Any) -> None:
     """What a worker process does: Granian's work, with a way of our own from a request to the application.
 
-    Granian offers none; the names used here are its own, and the tests of the server fail where they are gone.
+    Granian offers none; the names used here are its own. Where they are gone, all goes its ordinary way, and a test fails.
     """
     ordinarily = getattr(granian_mp, _WAY)
 
@@ -116,7 +127,7 @@ def _work(threads: int, *arguments: Any) -> None:
         return Direct(application.wsgi_app, ordinarily(application, *options), threads=threads)
 
     setattr(granian_mp, _WAY, directly)  # in this process, which makes one of them
-    MPServer._spawn_wsgi_worker(*arguments)  # noqa: SLF001
+    getattr(MPServer, _WORK)(*arguments)
 
 
 def _stay_responsive() -> None:

@@ -12,5 +12,5 @@ def test_a_judge_that_says_nothing_of_a_document_is_a_failure(tmp_path, judge, s
     program.write_text(f"#!/usr/bin/env python3\n{script}\n")
     program.chmod(0o755)
     document.write_text("{}")
-    with pytest.raises(RuntimeError, match="says nothing|exit code"):
+    with pytest.raises(RuntimeError, match=r"says nothing|exit code"):
         judge(program, [document])

@@ -7,9 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 
+import granian.server.mp as granian_mp
 import psutil
 import pytest
+from granian.server import MPServer
 
+from feeds import server
 from feeds.settings import load
 from tests.conftest import (
     COMMAND,
@@ -213,3 +216,9 @@ def test_an_end_drops_no_request(config):
             assert service.process.wait(10) == 0
             eventually(lambda: readers.refused > 8, within=10)
         assert readers.dropped == []
+
+
+def test_granian_has_what_hits_are_answered_by() -> None:
+    """Names of Granian's own: without them a worker serves by WSGI alone."""
+    assert callable(vars(granian_mp)[server._WAY])
+    assert callable(getattr(MPServer, server._WORK))
