@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -37,6 +38,11 @@ _NONE = Edition("", 0)
 
 POLL = 0.5
 """Seconds between two looks at the store's revision."""
+
+FIRST = 5.0
+"""Seconds that a process waits before it serves, when another one is just writing what it would serve."""
+
+_GLANCE = 0.02
 
 
 class Shelf:
@@ -107,9 +113,22 @@ class Shelf:
 
     def watch(self) -> None:
         """Load now, and keep loading in a thread of this process and of every process that is forked from it."""
-        self.load()
+        self._load_first()
         self._start()
         os.register_at_fork(after_in_child=self._start)
+
+    def _load_first(self) -> None:
+        """Load what the store has; where another process is just writing it into the file, wait for that."""
+        deadline = time.monotonic() + FIRST
+        self.load()
+        while self._is_behind() and time.monotonic() < deadline:
+            time.sleep(_GLANCE)
+            self.load()
+
+    def _is_behind(self) -> bool:
+        with suppress(SQLAlchemyError):
+            return not self.error and self._store.edition() != self.edition
+        return False
 
     def close(self) -> None:
         """Stop watching."""

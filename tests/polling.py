@@ -31,7 +31,7 @@ class Readers:
         while not self._stop.is_set():
             try:
                 status, _, body = ask(self._port, FEED)
-                assert (status, body[-7:]) == (200, b"</feed>")
+                assert (status, body[-7:]) == (200, b"</feed>"), f"{status} {body[-200:]!r}"
                 self.answers += 1
             except ConnectionRefusedError:
                 self.refused += 1

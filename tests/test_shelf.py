@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import sqlalchemy as sa
 
@@ -45,6 +47,20 @@ def test_what_one_process_has_taken_over_another_only_reads(store, folder):
     assert (folder / "shelf").stat().st_blocks == size
     assert len(second) == 2
     assert not second.load()
+
+
+def test_a_process_does_not_begin_to_serve_while_another_writes_what_it_would_serve(store, folder):
+    put(store, a_publication(body=b"one"))
+    first, second = Shelf(store, folder), Shelf(store, folder)
+    with first._segment.writing() as allowed:
+        assert allowed
+        assert not second.load()
+        starting = threading.Thread(target=second.watch)
+        starting.start()
+    first.load()
+    starting.join(30)
+    second.close()
+    assert body(second) == b"one"
 
 
 def test_news_replace_and_what_is_gone_is_gone(store, folder):
