@@ -98,7 +98,7 @@ class GateError(TopicfeedsError):
 
 
 class SelectionError(TopicfeedsError):
-    """An address combines topics in a way that selects nothing; ``retired`` are the slugs among them that existed once."""
+    """An address combines topics in a way that selects nothing; ``retired`` are the topics without which it does not."""
 
     def __init__(self, message: str, *, retired: tuple[str, ...] = ()) -> None:
         super().__init__(message)
