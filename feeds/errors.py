@@ -14,13 +14,17 @@ class TopicfeedsError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a configuration: its key path (``topics.2.slug``) and what to do about it."""
+    """One mistake in a configuration: its key path (``topics.2.slug``) and what to do about it.
+
+    ``name`` is what a person calls the table that it is in, such as a topic's slug, where that has a name.
+    """
 
     where: str
     message: str
+    name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}"
+        return f"{self.where} ({self.name}): {self.message}" if self.name else f"{self.where}: {self.message}"
 
 
 class SettingsError(TopicfeedsError):

@@ -188,7 +188,8 @@ def test_what_is_left_without_retired_topics(written, left):
 
 
 @pytest.mark.parametrize(
-    ("written", "named"), [("gone", "gone"), ("a+gone", "gone"), ("gone,away", "away gone"), ("gone,-c", "gone"), ("moved,-b", "moved")]
+    ("written", "named"),
+    [("gone", "gone"), ("a+gone", "gone"), ("gone,away", "away gone"), ("gone,-c", "gone"), ("moved,-b", "moved")],
 )
 def test_nothing_is_left_without_retired_topics(written, named):
     with pytest.raises(SelectionError, match="Retired: ") as refused:
