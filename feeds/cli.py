@@ -31,10 +31,10 @@ def _now() -> datetime:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="topicfeeds")
 def main() -> None:
-    r"""Topic feeds for a technical blog.
+    """Topic feeds for a technical blog.
 
-    topicfeeds watches a blog's sources, sorts its posts into the topics of your configuration, and serves an RSS and an Atom feed
-    per topic. Try it on the bundled sample blog first:
+    topicfeeds watches a blog's sources, sorts its posts into the topics of your configuration, and serves each topic as RSS, Atom
+    and JSON Feed. Try it on the bundled sample blog first:
 
     \b
         topicfeeds demo
@@ -42,14 +42,16 @@ def main() -> None:
     Then write a topicfeeds.toml, and:
 
     \b
-        topicfeeds init URL    look at your site and write a configuration
-        topicfeeds check       is the configuration sound?
-        topicfeeds preview     what would it change for subscribers?
-        topicfeeds refresh     look at every source once, now
-        topicfeeds explain URL why a post is in its topics
-        topicfeeds serve       refresh on schedule and serve
-        topicfeeds export DIR  write what is published as files
-    """
+        topicfeeds init URL        look at your site and write a configuration
+        topicfeeds check           is the configuration sound?
+        topicfeeds refresh         look at every source once, now
+        topicfeeds explain URL     why is a post in its topics?
+        topicfeeds topics suggest  which topics are missing?
+        topicfeeds preview         what would a change mean for subscribers?
+        topicfeeds apply           take it into service
+        topicfeeds serve           refresh on schedule and serve
+        topicfeeds export DIR      write what is published as files
+    """  # noqa: D301  the escapes are for click: a paragraph after a backspace is printed as it is
 
 
 main.add_command(topics)

@@ -19,14 +19,14 @@ _SLUG = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 
 
 def _duration(value: Any) -> Any:
-    """Read ``30m``, ``1h30m``, ``2d``; a timedelta passes through."""
+    """Read ``30m``, ``1h30m``, ``0.5s``; a timedelta passes through."""
     if isinstance(value, timedelta):
         return value
     text = str(value).strip().lower()
-    parts = re.findall(r"(\d+)\s*([smhdw])", text)
-    if not parts or re.sub(r"\d+\s*[smhdw]|\s", "", text):
-        raise ValueError("must be a duration such as 30s, 15m, 2h or 1d")
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhdw])", text)
+    if not parts or re.sub(r"\d+(?:\.\d+)?\s*[smhdw]|\s", "", text):
+        raise ValueError("must be a duration such as 30s, 15m, 1.5h or 1d")
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if seconds > _LONGEST:
         raise ValueError("must be a duration of at most ten years")
     return timedelta(seconds=seconds)

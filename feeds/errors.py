@@ -14,13 +14,17 @@ class TopicfeedsError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a configuration: its key path (``topics.2.slug``) and what to do about it."""
+    """One mistake in a configuration: its key path (``topics.2.slug``) and what to do about it.
+
+    ``name`` is what a person calls the table that it is in, such as a topic's slug, where that has a name.
+    """
 
     where: str
     message: str
+    name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}"
+        return f"{self.where} ({self.name}): {self.message}" if self.name else f"{self.where}: {self.message}"
 
 
 class SettingsError(TopicfeedsError):
@@ -98,7 +102,7 @@ class GateError(TopicfeedsError):
 
 
 class SelectionError(TopicfeedsError):
-    """An address combines topics in a way that selects nothing; ``retired`` are the slugs among them that existed once."""
+    """An address combines topics in a way that selects nothing; ``retired`` are the topics without which it does not."""
 
     def __init__(self, message: str, *, retired: tuple[str, ...] = ()) -> None:
         super().__init__(message)

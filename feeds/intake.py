@@ -151,12 +151,12 @@ def take_part(
 
 
 def read_page(post: Post, said: Mapping[str, Draft], page: Draft, rules: Rules, *, now: datetime) -> Post:
-    """A post with what its own page adds to what the sources said.
+    """A post with what its own page adds to what the sources said; what it added when it was read before counts no more.
 
     Learning more about a post is no edit of it: the first reading leaves ``updated`` where it is, unless only the page knows when
     the post was published.
     """
-    draft = merge([*_trusted(said, rules.priority), page])
+    draft = merge(_trusted({**said, PAGE: page}, rules.priority))
     richer = _compose(post.id, draft, post, rules.site, now)
     undated = not any(d.published_raw for d in said.values()) and page.published is not None and page.published <= post.first_seen
     published = page.published if undated and page.published else post.published

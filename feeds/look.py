@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from feeds import lifecycle
 from feeds.classify import Classifier
 from feeds.evaluation import Score, evaluate
 from feeds.keys import url_key
 from feeds.labels import read
-from feeds.model import Post, Verdict
+from feeds.model import ALL, Post, Verdict
 from feeds.settings import Settings
-from feeds.store import Store
+from feeds.store import Store, open_store
 from feeds.store.migrate import open_migrated
 
 
-def explain(settings: Settings, name: str) -> tuple[Post, Sequence[Verdict]] | None:
-    """The post that a URL, guid or id names with the verdict on every topic; None where nothing is known of it."""
+def explain(settings: Settings, name: str) -> tuple[Post, Sequence[Verdict], frozenset[str]] | None:
+    """The post that a URL, guid or id names, the verdict on every topic, and which topics are retired by now.
+
+    None where nothing is known of it.
+    """
     post = stored(open_migrated(settings.database_url), name)
-    return None if post is None else (post, classifier(settings).explain(post))
+    if post is None:
+        return None
+    now = datetime.now(UTC)
+    retired = (topic.slug for topic in settings.topics if lifecycle.phase(topic, settings.site, now=now) != "open")
+    return post, classifier(settings).explain(post), frozenset(retired)
+
+
+def holds_posts(settings: Settings) -> bool:
+    """Whether any post is stored yet; the store is only read."""
+    store = open_store(settings.database_url)
+    try:
+        return store.counts()[ALL].posts > 0
+    except SQLAlchemyError:
+        return False  # there is none yet
+    finally:
+        store.close()
 
 
 def measure(settings: Settings, labels: Path) -> tuple[tuple[Score, ...], list[str]]:

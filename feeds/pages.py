@@ -6,7 +6,7 @@ Within bounds of number and time at each refresh, in the host's turn, and confin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
@@ -24,6 +24,7 @@ from feeds.model import Draft, Post, SetAside, Site, Source
 from feeds.schedule import PAGE_ATTEMPTS
 from feeds.settings import Settings
 from feeds.store import Store
+from feeds.store.pages import said_earlier
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 class Completed:
     """Drafts that can become posts, how many pages were read for them, how many are left to read, and what is no post.
 
-    ``retry_after`` is how long the host wants to be left alone.
+    ``retry_after`` is how long the host wants to be left alone; ``again`` are the ids of posts whose pages had been read before.
     """
 
     drafts: tuple[Draft, ...]
@@ -45,6 +46,7 @@ class Completed:
     unread: int
     set_aside: tuple[SetAside, ...]
     retry_after: timedelta | None = None
+    again: tuple[str, ...] = ()
 
 
 class Pages:
@@ -63,33 +65,34 @@ class Pages:
         """Replace drafts that are known by URL alone by what their pages say, the newest first.
 
         One whose page was read before, and has not changed since by its own account, is what it was then; one that was found to
-        be no article stays aside without being asked for again.
+        be no article stays aside without being asked for again. Pages that were read for something else than now come last.
         """
         known = self._known(source, drafts)
-        whole = {n: draft for n, draft in enumerate(drafts) if not draft.partial}
-        whole |= known
+        stale = self._stale(source, known)
+        whole = {n: draft for n, draft in enumerate(drafts) if not draft.partial} | {n: draft for n, (_, draft) in known.items()}
         refused = {item.key: item for item in self._store.set_aside().get(source.id, []) if _NO_ARTICLE in item.reason}
-        aside = [refused[draft.url] for draft in drafts if draft.partial and draft.url in refused]
-        passed = {n for n, draft in enumerate(drafts) if draft.partial and draft.url in refused} - known.keys()
-        waiting = sorted(
-            set(range(len(drafts))) - whole.keys() - passed, key=lambda n: (drafts[n].updated or _LONG_AGO, -n), reverse=True
-        )
+        passed = {n for n, draft in enumerate(drafts) if draft.partial and draft.url in refused}
+        aside = [refused[drafts[n].url] for n in sorted(passed)]
+        fresh = set(range(len(drafts))) - whole.keys() - passed
+        waiting = [*_newest_first(fresh, drafts), *_newest_first(stale, drafts)]
         end, read, retry_after = time.monotonic() + _TIME.total_seconds(), 0, None
+        again: list[str] = []
         for n in waiting[: self._settings.fetch.pages_per_refresh]:
             if time.monotonic() > end:
                 break
             try:
                 whole[n] = self._article(source, drafts[n])
+                again += [stale[n]] if n in stale else []
             except (FetchError, ParseError) as error:
-                aside.append(SetAside(drafts[n].url, "", str(error)))
+                aside += [] if n in stale else [SetAside(drafts[n].url, "", str(error))]
                 if isinstance(error, FetchError) and error.postponed:
                     retry_after = error.retry_after
                     break
             read += 1
-        return Completed(tuple(whole[n] for n in sorted(whole)), read, len(waiting) - read, tuple(aside), retry_after)
+        return Completed(tuple(whole[n] for n in sorted(whole)), read, len(waiting) - read, tuple(aside), retry_after, tuple(again))
 
     def unread(self, source: Source) -> Iterator[tuple[Post, Draft]]:
-        """Posts of a source whose page was not read yet, each with what its page says.
+        """Posts of a source whose page was not read yet, or not as it is now configured, each with what its page says.
 
         Raises FetchError where the host will not have us now, which counts as no attempt at any page.
         """
@@ -111,8 +114,8 @@ class Pages:
         """Whether there are posts whose page is still to be read."""
         return bool(self._store.without_page(source.id, attempts=PAGE_ATTEMPTS, limit=1))
 
-    def _known(self, source: Source, drafts: Sequence[Draft]) -> dict[int, Draft]:
-        """What was read before of drafts that are known by URL alone, by their place."""
+    def _known(self, source: Source, drafts: Sequence[Draft]) -> dict[int, tuple[str, Draft]]:
+        """The posts that drafts known by URL alone are, and what was read of them before, by their place."""
         named = list(zip(drafts, ledger_keys(drafts, self._provenance(source)), strict=True))
         ids = self._store.identify([key for draft, keys in named if draft.partial for key in keys.strong])
         tied = {
@@ -120,7 +123,12 @@ class Pages:
         }
         said = self._store.said([entry_id for entry_id in tied.values() if entry_id])
         found = {n: said.get(entry_id, {}).get(source.id) for n, entry_id in tied.items()}
-        return {n: before for n, before in found.items() if before is not None and not _is_newer(drafts[n], before)}
+        return {n: (tied[n], before) for n, before in found.items() if before and not _is_newer(drafts[n], before)}
+
+    def _stale(self, source: Source, known: Mapping[int, tuple[str, Draft]]) -> dict[int, str]:
+        """Those of them whose pages were read before it was configured what is read off them now."""
+        earlier = said_earlier(self._store, source.id) if known else frozenset()
+        return {n: entry_id for n, (entry_id, _) in known.items() if entry_id in earlier}
 
     def _article(self, source: Source, draft: Draft) -> Draft:
         """A draft completed by its page. Raises ParseError for a page that is no article."""
@@ -151,6 +159,10 @@ def asked_at(url: str, source: Source, site: Site) -> str:
         return url
     inside, asked = urlsplit(source.url), urlsplit(url)
     return urlunsplit((inside.scheme, inside.netloc, asked.path, asked.query, ""))
+
+
+def _newest_first(places: Iterable[int], drafts: Sequence[Draft]) -> list[int]:
+    return sorted(places, key=lambda n: (drafts[n].updated or _LONG_AGO, -n), reverse=True)
 
 
 def _is_newer(draft: Draft, before: Draft) -> bool:

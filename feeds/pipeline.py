@@ -164,6 +164,7 @@ class Pipeline:
 
         def finish(transaction: Transaction, taken: Taken) -> None:
             self._note_missing(transaction, source, gathered, taken, now)
+            transaction.said_again(source.id, completed.again, now)
             transaction.replace_set_aside(source.id, (*gathered.set_aside, *completed.set_aside, *taken.set_aside), now)
             busy = taken.new or taken.changed or _was_cut_short(state)
             row = self._healthy(source, now, quiet=0 if busy else state.quiet + 1, floor=gathered.floor)
@@ -227,7 +228,7 @@ class Pipeline:
         return Outcome(source.id, "failed", error=error)
 
     def _read_pages(self, source: Source, state: SourceState) -> int:
-        """Read the pages of posts that were not read yet; soon again while there are more."""
+        """Read the pages of posts that were not read yet, or not for what is wanted now; soon again while there are more."""
         if not source.enrich or source.kind == "folder":
             return 0
         rules, read = self._rules(source, state), 0
@@ -247,7 +248,11 @@ class Pipeline:
         now = self._now()
         with self.store.writing() as transaction:
             said = transaction.said([post.id]).get(post.id, {})
-            self._sorting.page_read(transaction, intake.read_page(post, said, page, rules, now=now), now)
+            richer = intake.read_page(post, said, page, rules, now=now)
+            if not post.enriched:
+                self._sorting.page_read(transaction, richer, now)
+            elif richer != post:
+                self._sorting.page_read_again(transaction, richer, now)
             transaction.save_said(PAGE, {post.id: page}, now)
             transaction.learn({url_key(page.url): post.id} if page.url else {}, now)
 

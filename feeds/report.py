@@ -19,6 +19,7 @@ from feeds.intake import wanted
 from feeds.look import keys_of
 from feeds.model import ALL, Draft, Source
 from feeds.pipeline import Listed
+from feeds.propose import MOST_TOPICS
 from feeds.publish import every_topic
 from feeds.redaction import redacted
 from feeds.settings import Settings
@@ -82,8 +83,10 @@ def suggestions(settings: Settings, store: Store, *, as_json: bool) -> None:
         return
     free = sum(not within for _, within in posts)
     click.echo(f"# {free} of the newest {len(posts)} posts are in no topic; {len(found)} topics suggest themselves.")
-    for suggestion in found:
+    for suggestion in found[:MOST_TOPICS]:
         click.echo("\n" + "\n".join(_suggestion_lines(suggestion)))
+    if len(found) > MOST_TOPICS:
+        click.echo(f"\n# {len(found) - MOST_TOPICS} more, which gather fewer of the posts that are in none (--json lists all)")
 
 
 def _suggestion_lines(suggestion: Suggestion) -> Iterator[str]:

@@ -69,22 +69,42 @@ def parse(text: str) -> Selection:
 
 
 def resolve(
-    selection: Selection, topics: Collection[str], *, aliases: Mapping[str, str] | None = None, retired: Collection[str] = ()
+    selection: Selection,
+    topics: Collection[str],
+    *,
+    aliases: Mapping[str, str] | None = None,
+    retired: Mapping[str, str] | None = None,
 ) -> Selection:
     """The selection by present slugs, in normal form. ``aliases`` lead from former slugs to present ones.
 
-    Raises SelectionError when a topic does not exist, was retired, or when nothing can be in the selection.
+    ``retired`` are topics that have no posts any more, with the slug or URL that each leads to. One that leads to another topic is
+    replaced by that one where it is asked for; else a group that asks for it is dropped, and so is its exclusion.
+    Raises SelectionError when a topic does not exist, or when nothing can be in the selection.
     """
-    present = _renamed(selection, lambda slug: (aliases or {}).get(slug, slug))
-    if gone := [slug for slug in present.topics if slug in retired]:
-        raise SelectionError(f"Retired: {_listed(gone)}. All topics: /api/topics.json", retired=tuple(gone))
-    if unknown := [slug for slug in present.topics if slug != ALL and slug not in topics]:
+    aliases, retired = aliases or {}, retired or {}
+    present = _renamed(selection, lambda slug: aliases.get(slug, slug))
+    if unknown := [slug for slug in present.topics if slug not in {ALL, *topics, *retired}]:
         some = f"There is no topic {_listed(unknown)}" if len(unknown) == 1 else f"There are no topics {_listed(unknown)}"
         raise SelectionError(f"{some}. All topics: /api/topics.json")
-    normal = canonical(present)
+    gone = tuple(slug for slug in present.topics if slug in retired)
+    heirs = {slug: _heir(slug, topics, aliases, retired) for slug in gone}
+    groups = [[heirs.get(slug, slug) for slug in group] for group in present.any_of]
+    without = tuple(slug for slug in present.without if slug not in heirs)
+    normal = canonical(Selection(tuple(tuple(group) for group in groups if all(group)), without))
+    if not normal.any_of and gone:
+        raise SelectionError(f"Retired: {_listed(gone)}. All topics: /api/topics.json", retired=gone)
     if not normal.any_of:
         raise SelectionError("No post can be in this selection: it excludes everything that it asks for.")
     return normal
+
+
+def _heir(slug: str, topics: Collection[str], aliases: Mapping[str, str], retired: Mapping[str, str]) -> str:
+    """The topic that a retired one leads to at last; nothing where that is none, or the feed of all posts."""
+    seen: set[str] = set()
+    while slug in retired and slug not in seen:
+        seen.add(slug)
+        slug = aliases.get(retired[slug], retired[slug])
+    return slug if slug in topics and slug != ALL else ""
 
 
 def canonical(selection: Selection) -> Selection:

@@ -10,6 +10,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -67,7 +68,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             problems += _within_tables(error)
         if problems:
-            raise _UnsoundError(tuple(problems))
+            raise _UnsoundError(tuple(replace(problem, name=_name_at(problem.where, data)) for problem in problems))
         return settings
 
 
@@ -259,6 +260,13 @@ def _message(detail: ErrorDetails) -> str:
         return "must be a list"
     given = detail.get("input")
     return f"{message[0].lower()}{message[1:]}" + (f" (is {given!r})" if isinstance(given, str | int | float) else "")
+
+
+def _name_at(where: str, data: Mapping[str, Any]) -> str:
+    """What the owner calls the table of a list that a key path leads into: a topic's slug, a source's id, an override's post."""
+    table, _, rest = where.partition(".")
+    found = dict(_tables(data.get(table))).get(int(number)) if (number := rest.partition(".")[0]).isdigit() else None
+    return next((found[key] for key in ("slug", "id", "post") if isinstance(found.get(key), str)), "") if found else ""
 
 
 def _table_at(loc: tuple[int | str, ...]) -> type[Table | Settings]:

@@ -65,6 +65,7 @@ class Sorting:
         sources = {s.id: (s.url, publish.fingerprint(s, s.timezone or zone)) for s in self._settings.sources}
         with self._store.writing() as transaction:
             transaction.keep_sources(sources, now)
+            transaction.keep_pages({s.id: s.page.model_dump_json(exclude_none=True) for s in self._settings.sources}, now)
         self._keep_topics(now)
         rules = publish.classification_rules(self._settings)
         if self._store.rules() != rules:
@@ -92,6 +93,10 @@ class Sorting:
     def page_read(self, transaction: Transaction, post: Post, now: datetime) -> None:
         """Store a post whose page was read for the first time: in its topics it is as old as it was when it arrived."""
         self.save(transaction, [(post, Arrival(is_old=transaction.topics.is_late(post.id, ALL)))], now)
+
+    def page_read_again(self, transaction: Transaction, post: Post, now: datetime) -> None:
+        """Store a post of whose page more, or something else, is read than before."""
+        self.save(transaction, [(post, KNOWN)], now)
 
     def _keep_topics(self, now: datetime) -> None:
         standings = lifecycle.standings(self._settings.topics, self._settings.site, now=now)

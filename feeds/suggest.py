@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from feeds.classify import Classifier
 from feeds.model import Post, Topic
-from feeds.propose import MOST_TOPICS, Label, free_slug, phrase_labels, tag_labels, topic_of
+from feeds.propose import Label, free_slug, phrase_labels, tag_labels, topic_of
 from feeds.slugs import slug_of
 
 _LEAST_POSTS = 2
@@ -41,7 +41,7 @@ class Known:
 
 
 def suggest(known: Known) -> tuple[Suggestion, ...]:
-    """Up to eight topics, those first that gather most unclaimed posts; none that is like another or like one there is."""
+    """Topics, those first that gather most unclaimed posts; none that is like another or like one there is."""
     posts = [post for post, _ in known.posts]
     unclaimed = frozenset(post.id for post, topics in known.posts if not topics)
     candidates = [topic_of(label) for label in _labels(known, posts, unclaimed)]
@@ -84,7 +84,7 @@ def _chosen(
     found = 0
     for topic, numbers in ranked:
         enough = _LEAST_POSTS <= len(numbers) <= max(_NEARLY_ALL * len(posts), _LEAST_POSTS)
-        if found == MOST_TOPICS or not enough or any(_are_alike(numbers, others) for others in seen):
+        if not enough or any(_are_alike(numbers, others) for others in seen):
             continue
         found += 1
         seen.append(numbers)

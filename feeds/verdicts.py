@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,31 +10,44 @@ from feeds.evaluation import Miss, Score
 from feeds.model import Evidence, Limit, Post, Verdict
 
 _SHOWN = 12
+NO_TEXT = (
+    "no text beyond the summary is stored: headings, lead, body and code were not looked at; "
+    "sources.page.content says where the text is on a post's page"
+)
+"""What is said of a post of which nothing but a summary is known."""
 
 
-def explained(post: Post, verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """Lines of text: every topic with its verdict and evidence, the topics that the post is in first, then the nearest misses."""
+def explained(post: Post, verdicts: Sequence[Verdict], retired: Collection[str] = ()) -> Iterator[str]:
+    """Lines of text: every topic with its verdict and evidence, the topics that the post is in first, then the nearest misses.
+
+    ``retired`` are the topics that are closing or closed.
+    """
     yield f"{post.title}"
     yield f"{post.url}"
+    if not post.content:
+        yield NO_TEXT
     near = nearest(verdicts)
     for verdict in sorted(verdicts, key=lambda verdict: (not verdict.belongs, -_share(verdict))):
         yield ""
         mark = "in" if verdict.belongs else "not in"
         note = "  (the nearest miss)" if near is not None and verdict.topic == near.topic else ""
-        yield f"{mark} {verdict.topic}: {verdict.score:g} of {verdict.threshold:g}{note}"
+        name = f"{verdict.topic} (retired)" if verdict.topic in retired else verdict.topic
+        yield f"{mark} {name}: {verdict.score:g} of {verdict.threshold:g}{note}"
         yield from (f"  {'kept out':>8}  {veto}" for veto in verdict.vetoes)
-        yield from (_line(item) for item in verdict.evidence[:_SHOWN])
-        if rest := verdict.evidence[_SHOWN:]:
+        told = [item for item in verdict.evidence if item.rule != "never" or not verdict.vetoes]  # which name it
+        yield from (_line(item) for item in told[:_SHOWN])
+        if rest := told[_SHOWN:]:
             yield f"  {sum(item.weight for item in rest):+8.3g}  {len(rest)} more"
         yield from (_limit(limit) for limit in verdict.limits)
 
 
-def explained_json(post: Post, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """The same as one object."""
+def explained_json(post: Post, verdicts: Sequence[Verdict], retired: Collection[str] = ()) -> dict[str, Any]:
+    """The same as one object; ``has_text`` says whether more of the post is stored than its summary."""
     near = nearest(verdicts)
+    told = {"id": post.id, "url": post.url, "title": post.title, "tags": list(post.tags), "language": post.language}
     return {
-        "post": {"id": post.id, "url": post.url, "title": post.title, "tags": list(post.tags), "language": post.language},
-        "topics": [asdict(verdict) for verdict in verdicts],
+        "post": told | {"has_text": bool(post.content)},
+        "topics": [asdict(verdict) | {"retired": verdict.topic in retired} for verdict in verdicts],
         "nearest_miss": near.topic if near is not None else None,
     }
 

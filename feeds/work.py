@@ -79,7 +79,7 @@ def publish(settings: Settings, force: str) -> bool:
 
 
 def apply(settings: Settings) -> int:
-    """Take a configuration into service over the stored posts; how many documents that replaced. Raises as ``assemble``."""
+    """Take a configuration into service over the stored posts; how many documents that published. Raises as ``assemble``."""
     store = open_migrated(settings.database_url)
     _refuse_lost_topics(settings, store)
     sorting = Sorting(settings, store)

@@ -184,7 +184,7 @@ def test_evidence_says_which_words_of_the_owner_matched_where_heaviest_first() -
         Evidence("tags", "tags", "go concurrency", 4.0, "Go concurrency"),
         Evidence("title_terms", "title", "goroutine*", 3.0, "Goroutines"),
         Evidence("terms", "title", "channel", 2.0, "channels"),
-        Evidence("terms", "lead", "mutex", 1.0, "mutex."),
+        Evidence("terms", "lead", "mutex", 1.0, "mutex"),
     )
 
 

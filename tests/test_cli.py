@@ -3,8 +3,10 @@
 import os
 import signal
 
+import click
 import pytest
 
+from feeds.cli import main
 from tests.conftest import eventually, topicfeeds, write_config
 from tests.fakes import hang, refusal
 
@@ -25,6 +27,26 @@ def test_every_command_explains_itself(tmp_path, command):
     assert done.stdout.startswith("Usage: ")
     assert "--help" in done.stdout
     assert done.stderr == ""
+
+
+def commands(group, *names):
+    """Every command with the names that lead to it, groups included."""
+    yield names, group
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, *names, name)
+
+
+@pytest.mark.parametrize(("names", "command"), [pytest.param(n, c, id=" ".join(n) or "topicfeeds") for n, c in commands(main)])
+def test_help_is_text_for_people(names, command):
+    told = command.get_help(click.Context(command, info_name=" ".join(("topicfeeds", *names))))
+    assert "\\" not in told
+    assert "\b" not in told
+
+
+def test_the_walk_through_has_each_command_on_a_line_of_its_own(tmp_path):
+    lines = [line.split() for line in topicfeeds("--help", folder=tmp_path).stdout.splitlines()]
+    for words in ("demo", "init URL", "topics suggest", "apply", "serve"):
+        assert any(line[: 1 + len(words.split())] == ["topicfeeds", *words.split()] for line in lines)
 
 
 def test_version(tmp_path):
@@ -50,7 +72,9 @@ def test_the_bundled_configuration_is_sound(tmp_path):
 
 MISTAKES = {
     "misspelt key": (SOUND + SOURCE + TOPIC + 'titel_terms = ["x"]\n', ["topics.0.titel_terms", "did you mean 'title_terms'"]),
-    "one slug twice": (SOUND + SOURCE + TOPIC + TOPIC, ["topics.1.slug", "already the slug of topics.0"]),
+    "a name for the table": (SOUND + SOURCE + TOPIC + 'tags = "x"\n', ["topics.0.tags (go): must be a list"]),
+    "a source by its name": (SOUND + SOURCE + "every = 5\n", ["sources.0.every (blog): must be a duration"]),
+    "one slug twice": (SOUND + SOURCE + TOPIC + TOPIC, ["topics.1.slug (go)", "already the slug of topics.0"]),
     "no url": (SOUND + '[[sources]]\nid = "blog"\n', ["sources.0.url", "is missing"]),
     "unknown kind": (SOUND + SOURCE + 'kind = "fed"\n', ["sources.0.kind", "did you mean 'feed'", "allowed: "]),
     "negative interval": (SOUND + SOURCE + 'every = "-5m"\n', ["sources.0.every", "must be a duration"]),

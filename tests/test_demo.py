@@ -60,8 +60,15 @@ def test_once_it_prints_and_ends(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_port_that_is_taken(tmp_path, origin):
-    done = topicfeeds("demo", "--port", str(origin.server_address[1]), folder=tmp_path)
+def test_the_sample_blog_is_where_it_is_wanted(tmp_path, free_port):
+    done = topicfeeds("demo", "--once", "--blog-port", str(free_port), folder=tmp_path)
+    assert done.returncode == 0
+    assert f"The sample blog is at http://127.0.0.1:{free_port}/" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--port", "--blog-port"])
+def test_a_port_that_is_taken(tmp_path, origin, option):
+    done = topicfeeds("demo", option, str(origin.server_address[1]), folder=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert "is taken" in line
+    assert f"is taken; choose another with {option}" in line

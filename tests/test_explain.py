@@ -9,9 +9,9 @@ import pytest
 from feeds.classify import Classifier
 from feeds.evaluation import Label, evaluate
 from feeds.labels import LabelsError, read
-from feeds.verdicts import explained, nearest
+from feeds.verdicts import NO_TEXT, explained, explained_json, nearest
 from tests.builders import a_post, a_topic
-from tests.conftest import topicfeeds, write_config
+from tests.conftest import TOPICS, topicfeeds, write_config
 
 GO = a_topic(slug="go", title="Go", title_terms=("goroutine*",), terms=("channel",), never=("sale",))
 RUST = a_topic(slug="rust", title="Rust", terms=("borrow checker", "lifetimes"))
@@ -59,15 +59,53 @@ def test_a_person_reads_what_was_found_and_what_was_in_the_way() -> None:
     assert lines == [
         "Goroutines for sale",
         "https://blog.example/blog/seqlocks/",
+        NO_TEXT,
         "",
         "not in go: 4 of 2  (the nearest miss)",
         "  kept out  never: sale (in the title)",
         '        +3  title_terms: goroutine* in the title "Goroutines"',
-        '        +1  terms: channel in the summary "Channels,"',
-        "        +0  never: sale in the title",
+        '        +1  terms: channel in the summary "Channels"',
         "",
         "not in rust: 0 of 2",
     ]
+
+
+def test_what_keeps_nothing_out_is_told_with_the_rest():
+    post = a_post(title="For sale", summary="", content="<p>x</p>", tags=("Go",))
+    lines = list(explained(post, Classifier((GO,), language="en").explain(post)))
+    assert lines[2:] == ["", "in go: 10 of 2", "       +10  named: go in the tags", "        +0  never: sale in the title"]
+
+
+def test_a_retired_topic_is_said_to_be_one():
+    post = a_post(title="Goroutines", content="<p>x</p>", tags=())
+    verdicts = Classifier((GO, RUST), language="en").explain(post)
+    assert {"in go (retired): 3 of 2", "not in rust: 0 of 2"} <= set(explained(post, verdicts, {"go"}))
+    told = explained_json(post, verdicts, {"go"})
+    assert [topic["retired"] for topic in told["topics"]] == [True, False]
+    assert told["post"]["has_text"]
+
+
+@pytest.mark.parametrize(
+    ("title", "word", "found"),
+    [
+        ("Why (pprof), and when", "pprof", "pprof"),
+        ("The Kernel: a tour", "kernel", "Kernel"),
+        ("Who reads a chan<- here", "chan<-", "chan<-"),
+        ("More C++, please", "c++", "C++"),
+        ("On .NET.", ".net", ".NET"),
+        ("A “memory model”, told", "memory models", "memory model"),
+    ],
+)
+def test_found_words_stand_without_the_punctuation_around_them(title, word, found):
+    post = a_post(title=title, summary="", content="", tags=())
+    (verdict,) = Classifier((a_topic(slug="t", title="T", title_terms=(word,)),), language="en").explain(post)
+    assert [evidence.found for evidence in verdict.evidence] == [found]
+
+
+def test_a_tag_is_told_as_it_is_written():
+    post = a_post(title="x", summary="", content="", tags=("Raft (algorithm)",))
+    (verdict,) = Classifier((a_topic(slug="t", title="T", tags=("raft algorithm",)),), language="en").explain(post)
+    assert [evidence.found for evidence in verdict.evidence] == ["Raft (algorithm)"]
 
 
 def test_what_a_person_reads_adds_up_to_the_score() -> None:
@@ -124,9 +162,15 @@ def test_explain_tells_of_a_stored_post(refreshed, blog) -> None:
     assert told.stdout.splitlines()[1] == url
     said = json.loads(topicfeeds("explain", url, "--json", folder=refreshed).stdout)
     assert said["post"]["url"] == url
-    assert {"topic", "belongs", "score", "threshold", "evidence", "vetoes", "limits"} == set(said["topics"][0])
+    assert {"topic", "belongs", "score", "threshold", "evidence", "vetoes", "limits", "retired"} == set(said["topics"][0])
     by_id = json.loads(topicfeeds("explain", said["post"]["id"], "--json", folder=refreshed).stdout)
     assert by_id == said
+
+
+def test_explain_knows_which_topics_are_retired_by_now(refreshed, blog):
+    write_config(refreshed, blog.url, topics=[{**topic, "retired": {"on": "2025-01-01"}} for topic in TOPICS])
+    told = topicfeeds("explain", f"{blog.url}/blog/raft/", folder=refreshed)
+    assert " distributed-systems (retired): " in told.stdout
 
 
 def test_explain_of_what_nobody_knows_fails(refreshed) -> None:

@@ -442,6 +442,80 @@ def test_a_page_elsewhere_leads_nowhere_private(blog, assemble):
     assert (outcome.result, outcome.pages) == ("changed", 0)
 
 
+def page_of(item, *, tag, text):
+    return html(item.title).replace("</body>", f'<a class="t">{tag}</a><div class="b"><p>{text}</p></div></body>')
+
+
+def test_pages_are_read_again_when_something_else_is_wanted_of_them(blog, assemble, clock):
+    for item in BLOG:
+        blog.put(item.path, html(item.title) if item is DIARY else page_of(item, tag="quorum", text="On the raft."))
+    source = {"id": "blog", "url": f"{blog.url}/index.xml", "enrich": True}
+    assert assemble(sources=[source]).refresh("blog").pages == 3
+    clock.advance(hours=1)
+    changed = [source | {"page": {"content": "div.b"}}]
+    before = {post.id: post for post in assemble(sources=[source]).store.every_post()}
+    pipeline = assemble(sources=changed, fetch={"pages_per_refresh": 2})
+    assert pipeline.store.sources()["blog"].next_check <= clock.now
+    assert [pipeline.refresh("blog").pages for _ in range(3)] == [2, 1, 0]
+    after = {post.id: post for post in pipeline.store.every_post()}
+    assert after.keys() == before.keys()
+    for key, post in after.items():
+        is_same = post.title == DIARY.title
+        assert ("On the raft" in post.content) is not is_same
+        assert (post.updated == before[key].updated) is is_same
+        assert post.published == before[key].published
+    assert [blog.statuses(item.path) for item in BLOG] == [[200, 200]] * 3
+    clock.advance(hours=1)
+    assert assemble(sources=changed).refresh("blog").pages == 0
+
+
+def test_pages_that_a_sitemap_names_are_read_again_too(blog, assemble, clock):
+    locs = "".join(f"<url><loc>{blog.url}{item.path}</loc></url>" for item in BLOG)
+    blog.put("/sitemap.xml", f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{locs}</urlset>')
+    for item in BLOG:
+        date = f'<meta property="article:published_time" content="{item.published:%Y-%m-%dT%H:%M:%SZ}"></head>'
+        page = html(item.title) if item is DIARY else page_of(item, tag="quorum", text="On the raft.")
+        blog.put(item.path, page.replace("</head>", date))
+    source = {"id": "blog", "kind": "sitemap", "url": f"{blog.url}/sitemap.xml"}
+    assert assemble(sources=[source]).refresh("blog").pages == 3
+    clock.advance(hours=1)
+    pipeline = assemble(sources=[source | {"page": {"content": "div.b"}}], fetch={"pages_per_refresh": 2})
+    before = {post.id: post for post in pipeline.store.every_post()}
+    blog.pages[RAFT.path], kept = refusal(500), blog.pages[RAFT.path]
+    assert [pipeline.refresh("blog").error for _ in range(2)] == [None, None]
+    blog.pages[RAFT.path] = kept
+    for _ in range(3):
+        clock.advance(hours=1)
+        pipeline.refresh("blog")
+    after = {post.id: post for post in pipeline.store.every_post()}
+    assert after.keys() == before.keys()
+    assert {post.title for key, post in after.items() if post != before[key]} == {GO.title, RAFT.title}
+    assert [blog.statuses(item.path) for item in (GO, RAFT, DIARY)] == [[200, 200], [200, 500, 500, 200], [200, 200]]
+
+
+def test_what_a_page_was_read_for_before_counts_no_more(blog, assemble, clock):
+    for item in BLOG:
+        blog.put(item.path, page_of(item, tag="Raft", text="Text."))
+    source = {"id": "blog", "url": f"{blog.url}/index.xml", "enrich": True}
+    assemble(sources=[source | {"page": {"content": "body", "tags": "a.t"}}]).refresh("blog")
+    clock.advance(hours=1)
+    pipeline = assemble(sources=[source | {"page": {"content": "div.b"}}])
+    pipeline.refresh("blog")
+    assert {post.content.strip() for post in pipeline.store.every_post()} == {"<p>Text.</p>"}
+    assert all("Raft" not in post.tags for post in pipeline.store.every_post())
+
+
+def test_old_posts_that_enter_a_topic_by_what_is_read_off_their_pages_are_late(blog, assemble, clock):
+    for item in BLOG:
+        blog.put(item.path, page_of(item, tag="Raft", text="Text."))
+    source = {"id": "blog", "url": f"{blog.url}/index.xml", "enrich": True}
+    assemble(sources=[source]).refresh("blog")
+    clock.advance(hours=1)
+    pipeline = assemble(sources=[source | {"page": {"tags": "a.t"}}], site={"late_additions": 1})
+    pipeline.refresh("blog")
+    assert len(titles(pipeline, "distributed-systems")) == 2  # the one that was there, and one that is late
+
+
 # -- death at any instant ----------------------------------------------------------------------------------------------
 
 REFRESH = """

@@ -158,10 +158,53 @@ def test_former_slugs_become_present_ones_before_the_normal_form():
     assert str(resolve(parse("old,b"), TOPICS, aliases={"old": "b"})) == "b"
 
 
-def test_retired_topics_are_named_apart_from_unknown_ones():
-    with pytest.raises(SelectionError, match="Retired: 'gone'") as refused:
-        resolve(parse("a,gone,none"), TOPICS, retired=["gone"])
-    assert refused.value.retired == ("gone",)
+RETIRED = {"gone": "", "away": "https://elsewhere.example/", "every": ALL, "moved": "b", "further": "former", "once": "moved"}
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("a,gone", "a"),
+        ("a,c,gone", "a,c"),
+        ("a,away", "a"),
+        ("a,every", "a"),
+        ("a,moved", "a,b"),
+        ("b,moved", "b"),
+        ("moved", "b"),
+        ("a+moved", "a+b"),
+        ("a,further", "a,b"),
+        ("a,once", "a,b"),
+        ("a+gone,c", "c"),
+        ("a,-gone", "a"),
+        ("a,-moved", "a"),
+        ("a+b,-gone", "a+b"),
+        ("-gone", "all"),
+        ("all,gone", "all"),
+        ("a,moved,-b", "a,-b"),
+    ],
+)
+def test_what_is_left_without_retired_topics(written, left):
+    assert str(resolve(parse(written), TOPICS, aliases={"former": "b"}, retired=RETIRED)) == left
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [("gone", "gone"), ("a+gone", "gone"), ("gone,away", "away gone"), ("gone,-c", "gone"), ("moved,-b", "moved")],
+)
+def test_nothing_is_left_without_retired_topics(written, named):
+    with pytest.raises(SelectionError, match="Retired: ") as refused:
+        resolve(parse(written), TOPICS, retired=RETIRED)
+    assert refused.value.retired == tuple(named.split())
+
+
+def test_unknown_topics_are_named_before_retired_ones():
+    with pytest.raises(SelectionError, match="no topic 'none'") as refused:
+        resolve(parse("a,gone,none"), TOPICS, retired=RETIRED)
+    assert refused.value.retired == ()
+
+
+def test_retired_topics_that_lead_to_one_another_lead_nowhere():
+    assert str(resolve(parse("a,x"), TOPICS, retired={"x": "y", "y": "x"})) == "a"
 
 
 def test_its_identity_outlives_a_rename():

@@ -110,6 +110,7 @@ def test_a_site_alone_is_enough(folder: Path) -> None:
         (SITE + SOURCE + 'include = "/blog/*"\n', "sources.0.include", "must be a list"),
         (SITE + SOURCE + "every = 30\n", "sources.0.every", "must be a duration"),
         (SITE + SOURCE + 'every = "-5m"\n', "sources.0.every", "must be a duration"),
+        (SITE + SOURCE + 'every = "1.5.2s"\n', "sources.0.every", "must be a duration"),
         (SITE + SOURCE + 'every = "99999999999999d"\n', "sources.0.every", "duration"),
         (SITE + SOURCE.replace("https://blog.example/", "file:///"), "sources.0.url", "must be an absolute http"),
         (SITE + TOPIC.replace("kernel", "all"), "topics.0.slug", "built-in topic"),
@@ -156,6 +157,8 @@ def test_a_mistake_is_printed_on_a_line_of_its_own_with_the_file(folder: Path) -
         ("1h 30m", timedelta(minutes=90)),
         ("2D", timedelta(days=2)),
         ("1w", timedelta(weeks=1)),
+        ("0.1s", timedelta(milliseconds=100)),
+        ("1.5h", timedelta(minutes=90)),
     ],
 )
 def test_a_duration_is_written_as_people_write_it(folder: Path, written: str, meant: timedelta) -> None:

@@ -1,6 +1,7 @@
 """Topics that a publication's unclaimed posts and tags call for: what is suggested, and that it does what it says when pasted."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -104,8 +105,22 @@ def test_what_is_suggested_can_be_pasted_and_gathers_the_posts_that_it_named(blo
     (change,) = json.loads(preview.stdout)["feeds"]
     assert (change["slug"], change["status"]) == (listed["slug"], "new")
     assert {entry["title"] for entry in change["appear"]} == {post["title"] for post in listed["posts"]}
-    assert topicfeeds("apply", folder=blog_of_tags).returncode == 0
+    assert re.match(r"\d+ documents published: ", topicfeeds("apply", folder=blog_of_tags).stdout)
     assert "# 0 of the newest 10 posts" in topicfeeds("topics", "suggest", folder=blog_of_tags).stdout
+
+
+def test_suggestions_that_are_left_out_are_counted(tmp_path, origin):
+    tags = [f"{a}{b}" for a in ("hydro", "aero", "geo") for b in ("logy", "graphy", "metry", "phones")][:10]
+    items = [Item(f"/p/{tag}/{n}/", f"{n}", published=NOW - timedelta(days=n), tags=(tag,)) for tag in tags for n in (1, 2)]
+    origin.put("/index.xml", rss("https://blog.example", *items))
+    pipeline = open_pipeline(load_from(tmp_path, origin, [{"slug": "go", "title": "Go", "tags": ["go"]}]), Time())
+    pipeline.refresh("blog")
+    pipeline.close()
+    text = topicfeeds("topics", "suggest", folder=tmp_path).stdout
+    assert "; 10 topics suggest themselves.\n" in text
+    assert text.count("[[topics]]") == 8
+    assert text.splitlines()[-1].startswith("# 2 more, ")
+    assert len(json.loads(topicfeeds("topics", "suggest", "--json", folder=tmp_path).stdout)) == 10
 
 
 def test_the_listing_has_posts_newest_and_the_share_of_posts_in_no_topic(blog_of_tags):
@@ -119,6 +134,7 @@ def test_before_the_first_refresh_there_is_nothing_to_suggest(tmp_path, origin):
     load_from(tmp_path, origin, [{"slug": "go", "title": "Go", "tags": ["go"]}])
     done = topicfeeds("topics", "suggest", folder=tmp_path)
     assert (done.returncode, done.stdout) == (0, "# 0 of the newest 0 posts are in no topic; 0 topics suggest themselves.\n")
+    assert "No posts are stored yet" in topicfeeds("preview", folder=tmp_path).stdout
     assert topicfeeds("topics", folder=tmp_path).returncode == 0
 
 
@@ -148,5 +164,5 @@ def test_a_configuration_is_taken_into_service_without_fetching(blog_of_tags, or
     assert done.returncode == 0, done.stderr
     assert len(origin.requests) == asked
     assert topicfeeds("preview", folder=blog_of_tags).stdout == "Subscribers would see no change.\n"
-    assert topicfeeds("apply", folder=blog_of_tags).stdout == "0 documents replaced\n"
+    assert topicfeeds("apply", folder=blog_of_tags).stdout == "nothing published: every feed and page is as it was\n"
     assert "0 of 10 posts (0 %)" in topicfeeds("topics", folder=blog_of_tags).stdout

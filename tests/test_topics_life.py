@@ -109,10 +109,22 @@ def test_combinations_follow_topics(service):
     assert get(pipeline, "/feeds/go,raft.atom")[:2] == (301, "https://feeds.example/feeds/golang,raft.atom")
     assert get(pipeline, "/feeds/all,-go.json")[:2] == (301, "https://feeds.example/feeds/all,-golang.json")
     assert get(pipeline, "/feeds/go,golang.rss")[:2] == (301, "https://feeds.example/feeds/golang.rss")
-    status, _, caching, text = get(pipeline, "/feeds/raft,locks.atom")
+    assert get(pipeline, "/feeds/raft,locks.atom")[:2] == (301, "https://feeds.example/feeds/raft.atom")
+    assert get(pipeline, "/feeds/golang,raft,locks.atom")[:2] == (301, "https://feeds.example/feeds/golang,raft.atom")
+    assert get(pipeline, "/feeds/raft,-locks.json?content=summary")[1] == "https://feeds.example/feeds/raft.json?content=summary"
+    status, _, caching, text = get(pipeline, "/feeds/raft+locks.atom")
     assert (status, caching, "'locks'" in text) == (410, "no-store", True)
     status, _, _, text = get(pipeline, "/feeds/raft,nothing.atom")
     assert (status, "'nothing'" in text) == (404, True)
+
+
+def test_combinations_go_on_with_the_topic_that_a_retired_one_leads_to(service):
+    service()
+    pipeline = service(topics=[GO, {**RAFT, "retired": {"on": "2025-01-01", "to": "locks"}}, {"slug": "locks", "title": "Locks"}])
+    assert get(pipeline, "/feeds/go,raft.rss")[:2] == (301, "https://feeds.example/feeds/go,locks.rss")
+    assert get(pipeline, "/feeds/go+raft.rss")[:2] == (301, "https://feeds.example/feeds/go+locks.rss")
+    assert get(pipeline, "/feeds/go,-raft.rss")[:2] == (301, "https://feeds.example/feeds/go.rss")
+    assert get(pipeline, "/feeds/raft.rss")[0] == 410
 
 
 def test_archives_of_a_merged_topic_lead_to_the_other_whatever_number_they_had(service):

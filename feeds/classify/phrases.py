@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from feeds.classify.tokens import Reader, path
+from feeds.classify.tokens import Reader, path, unpunctuated
 from feeds.model import Rule
 
 _WEIGHING = {"title_terms", "terms", "hints", "against"}
@@ -77,7 +77,8 @@ class Phrases:
             for node, end in self._walk(steps, start):
                 if (find := found.get(node)) is None:
                     first, last = bisect_right(begins, start) - 1, bisect_right(begins, end - 1) - 1
-                    found[node] = Find(1, " ".join(chunks[first : last + 1]), start == 0 and end == len(steps))
+                    words, whole = " ".join(chunks[first : last + 1]), start == 0 and end == len(steps)
+                    found[node] = Find(1, words if whole else unpunctuated(words), whole)
                 else:
                     find.times += 1
         yield from ((node.goals, find) for node, find in found.items())

@@ -112,9 +112,14 @@ def _words(chunk: str) -> tuple[str, ...]:
     return tuple(_POSSESSIVE.sub("", token) for token in _TOKEN.findall(chunk))
 
 
+def unpunctuated(text: str) -> str:
+    """A text without the punctuation around it: ``(.NET).`` gives .NET, ``chan<-`` and ``c++`` stay."""
+    return text.rstrip(_TRIM + ".").lstrip(_TRIM)
+
+
 def _trimmed(chunk: str) -> str:
     """A chunk without the punctuation around it and a possessive: ``(sync.Pool's,`` gives sync.Pool, ``.NET).`` gives .NET."""
-    return _SIGIL.sub("", _POSSESSIVE.sub("", chunk.rstrip(_TRIM + ".").lstrip(_TRIM)))
+    return _SIGIL.sub("", _POSSESSIVE.sub("", unpunctuated(chunk)))
 
 
 def _is_code(word: str) -> bool:

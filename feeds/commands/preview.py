@@ -18,6 +18,9 @@ from feeds.settings import Settings
 CHANGES = 3
 """Exit code of ``preview`` when subscribers would see something."""
 
+_AS_IT_WAS = "nothing published: every feed and page is as it was"
+_NO_POSTS = "No posts are stored yet, so this says nothing of entries: `topicfeeds refresh` comes first."
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
@@ -37,6 +40,8 @@ def preview(settings: Settings, *, as_json: bool) -> None:
         )
     else:
         click.echo("\n".join(line for change in found for line in _lines(change)) or "Subscribers would see no change.")
+        if not import_module("feeds.look").holds_posts(settings):
+            click.echo(_NO_POSTS)
     sys.exit(CHANGES if seen else 0)
 
 
@@ -48,7 +53,8 @@ def apply(settings: Settings) -> None:
     A service that runs does the same when it is told to reload (SIGHUP); until then it goes on by the configuration that it has.
     """
     logs.configure(level=logging.ERROR)
-    click.echo(f"{work().apply(settings)} documents replaced")
+    count = work().apply(settings)
+    click.echo(f"{count} documents published: feeds and pages that are new or have changed" if count else _AS_IT_WAS)
 
 
 def _lines(change: Any) -> list[str]:

@@ -62,8 +62,9 @@ def web(settings: Settings) -> None:
 
 @click.command()
 @click.option("--port", default=8000, show_default=True, help="Port of the feeds, on 127.0.0.1.")
+@click.option("--blog-port", default=0, help="Port of the sample blog, on 127.0.0.1.  [default: any that is free]")
 @click.option("--once", is_flag=True, help="Refresh and print the table, then end instead of serving.")
-def demo(*, port: int, once: bool) -> None:
+def demo(*, port: int, blog_port: int, once: bool) -> None:
     """Try everything on a bundled sample blog.
 
     Serves the sample blog on a loopback port, refreshes it, prints the topics with their feeds, and keeps serving until Ctrl-C.
@@ -72,15 +73,17 @@ def demo(*, port: int, once: bool) -> None:
     logs.configure(level=logging.WARNING)
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     with taken_from_make(), suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="topicfeeds-demo-") as folder:
-        _demo(port, Path(folder), once=once)
+        _demo(port, blog_port, Path(folder), once=once)
 
 
-def _demo(port: int, folder: Path, *, once: bool) -> None:
+def _demo(port: int, blog_port: int, folder: Path, *, once: bool) -> None:
     from feeds.sample import SampleBlog
 
     if not once and not _is_free("127.0.0.1", port):
         unusable(OSError(f"port {port} is taken; choose another with --port"))
-    blog = SampleBlog(bundled() / "sample-blog")
+    if not _is_free("127.0.0.1", blog_port):
+        unusable(OSError(f"port {blog_port} is taken; choose another with --blog-port"))
+    blog = SampleBlog(bundled() / "sample-blog", port=blog_port)
     blog.start()
     os.environ.update(_demo_environment(blog.origin, port, folder))
     settings = load()

@@ -34,7 +34,7 @@ def listing(settings: Settings) -> None:
 
 
 @topics.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with every post.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with every suggestion and post.")
 @configured
 def suggest(settings: Settings, *, as_json: bool) -> None:
     """Suggest topics for posts that are in none, and for authors' tags that no topic has.

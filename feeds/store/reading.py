@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from feeds.errors import StoreError
 from feeds.lifecycle import Standing
+from feeds.merge import PAGE
 from feeds.model import ALL, Draft, Post, SetAside
 from feeds.store import tables as t
 from feeds.store.entries import ArchiveFile, ArchiveName, Entries, archive_file, archive_names
@@ -152,13 +153,11 @@ class Store:
             after = rows[-1].id
 
     def without_page(self, source: str, *, attempts: int, limit: int) -> tuple[Post, ...]:
-        """Posts of a source whose page was not read yet, the least often tried and newest first."""
-        unread = (
-            (t.posts.c.source == source)
-            & t.posts.c.withdrawn.is_(None)
-            & ~t.posts.c.enriched
-            & (t.posts.c.page_attempts < attempts)
-        )
+        """Posts of a source whose page was not read yet, or not as it is now configured; the least often tried and newest first."""
+        here = (t.posts.c.source == source) & t.posts.c.withdrawn.is_(None) & (t.posts.c.page_attempts < attempts)
+        since = sa.select(t.sources.c.pages_since).where(t.sources.c.id == source).scalar_subquery()
+        earlier = (t.said.c.post == t.posts.c.id) & (t.said.c.source == PAGE) & (t.said.c.since < since)
+        unread = here & (~t.posts.c.enriched | sa.exists().where(earlier))
         query = sa.select(t.posts).where(unread).order_by(t.posts.c.page_attempts, t.posts.c.published.desc(), t.posts.c.id)
         with self.reading() as connection:
             return tuple(post_of(row) for row in connection.execute(query.limit(limit)))

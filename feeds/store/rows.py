@@ -43,6 +43,8 @@ class SourceState:
     moved_seen: int
     stopped: bool
     filled: datetime | None = None
+    page: str = "{}"
+    pages_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,10 +64,13 @@ sources = sa.Table(
     sa.Column("moved_seen", sa.Integer, nullable=False, server_default="0"),
     sa.Column("stopped", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("filled", Moment),
+    sa.Column("page", sa.Text, nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("pages_since", Moment),
 )
 """``filled``: since when all that the source had at first is known; what it brings until then is old. ``quiet`` counts refreshes
 without change; ``moved_to`` is where permanent redirects lead, seen ``moved_seen`` times in a row; ``stopped``: the origin
-said 410, and is not asked again until its configuration changes."""
+said 410, and is not asked again until its configuration changes. ``page`` says what is read off its posts' pages, ``pages_since``
+since when: a page that was read before is read again."""
 
 posts = sa.Table(
     "posts",

@@ -47,6 +47,13 @@ class Transaction:
             self._connection.execute(sa.delete(t.sources).where(t.sources.c.id == vanished))
             self._connection.execute(sa.delete(t.set_aside).where(t.set_aside.c.source == vanished))
 
+    def keep_pages(self, configured: Mapping[str, str], now: datetime) -> None:
+        """Say what is read off the pages of each source's posts. Where that is something else than before, they are read again."""
+        for source, page in configured.items():
+            moved = (t.sources.c.id == source) & (t.sources.c.page != page)
+            if self._connection.execute(sa.update(t.sources).where(moved).values(page=page, pages_since=now)).rowcount:
+                self._connection.execute(sa.update(t.posts).where(t.posts.c.source == source).values(page_attempts=0))
+
     def record(self, source: str, **values: Any) -> None:
         """Write columns of a source's row. Counters are given as the amount to add: ``fetches=1``."""
         counters = {"fetches", "fetches_failed", "fetches_not_modified"}
@@ -95,6 +102,12 @@ class Transaction:
         """Remember what a source says of posts now, by their ids."""
         rows = [{"post": post, "source": source, "draft": draft_to_json(draft), "since": now} for post, draft in drafts.items()]
         self._upsert(t.said, rows, key=("post", "source"))
+
+    def said_again(self, source: str, posts: Sequence[str], now: datetime) -> None:
+        """Remember that a source says of posts, by their ids, now what it says of them."""
+        for chunk in chunks(posts):
+            here = (t.said.c.source == source) & t.said.c.post.in_(chunk)
+            self._connection.execute(sa.update(t.said).where(here).values(since=now))
 
     def set_present(self, ids: Sequence[str]) -> list[str]:
         """Say that posts are in their source's document; the ids of those that come back from withdrawal."""
