@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 
 from flask import Flask
 
-from feeds import handover, lifecycle, lifeline, logs
-from feeds.combinations import Combinations
-from feeds.documents import interval_of, origins_of
-from feeds.renderer import Publisher, Renderer
+from feeds.publishing.documents import interval_of, origins_of
+from feeds.running import handover, lifeline, logs
+from feeds.serving.combinations import Combinations
+from feeds.serving.renderer import Publisher, Renderer
+from feeds.serving.shelf import Shelf
 from feeds.settings import Settings, load
-from feeds.shelf import Shelf
 from feeds.store import open_store
+from feeds.topics import lifecycle
 from feeds.web import errors, machines, people, readers
 from feeds.web.archives import Archives
 from feeds.web.counting import Counting

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 
-from feeds.classify import Classifier
 from feeds.configuration import Topic
 from feeds.model import Post
 from feeds.text import plain
+from feeds.topics.classify import Classifier
 
 _VOCABULARY = 20_000
 _WORDS = 900

@@ -25,8 +25,8 @@ from typing import NamedTuple
 import click
 import psutil
 
-from feeds import logs
 from feeds.operation import Serving
+from feeds.running import logs
 from feeds.settings import load
 from tests.conftest import COMMAND, Running, find_port, open_pipeline, running, running_origin, write_config
 from tests.fakes import NOW, Item, Time, rss
@@ -161,7 +161,7 @@ def _memory(service: Running) -> dict[str, int]:
     """Private bytes of the worker and of the process that renders beside it."""
     found = {"worker": 0, "renderer": 0}
     for process in service.tree():
-        name = "renderer" if "feeds.combine" in process.cmdline() else "worker"
+        name = "renderer" if "feeds.serving.combine" in process.cmdline() else "worker"
         found[name] = max(found[name], _private(process))
     return found
 

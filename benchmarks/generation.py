@@ -25,12 +25,12 @@ from xml.sax.saxutils import escape
 import structlog
 from feedgen.feed import FeedGenerator
 
-from feeds import publish
 from feeds.formats import FORMATS
-from feeds.identity import content_digest
 from feeds.model import Feed, Membership, Post, Site, Topic
+from feeds.publishing import publish
+from feeds.publishing.splice import Splicer
+from feeds.refreshing.identity import content_digest
 from feeds.settings import Settings
-from feeds.splice import Splicer
 from feeds.store.migrate import open_migrated
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response, make_response, request
 
-from feeds.compression import encode
 from feeds.configuration import Compression
-from feeds.representation import Representation, build
+from feeds.publishing.compression import encode
+from feeds.serving.representation import Representation, build
 from feeds.web.serving import ShelfFirst
 
 PATH = "/feeds/a.atom"

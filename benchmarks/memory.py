@@ -17,10 +17,10 @@ from pathlib import Path
 
 import psutil
 
-from feeds.compression import encode
 from feeds.configuration import Compression
 from feeds.formats import FORMATS
-from feeds.representation import opaque_tag
+from feeds.publishing.compression import encode
+from feeds.serving.representation import opaque_tag
 from feeds.settings import load
 from feeds.store import Publication
 from feeds.store.migrate import open_migrated

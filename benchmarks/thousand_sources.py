@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from feeds.health import CLOCK_ALLOWANCE
+from feeds.running.health import CLOCK_ALLOWANCE
 from feeds.settings import load
 from feeds.store import Store
 from feeds.store.migrate import open_migrated

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from feeds import __version__, logs
+from feeds import __version__
 from feeds.commands import UNUSABLE, configured, work
 from feeds.commands.explain import explain
 from feeds.commands.export import export
@@ -20,6 +20,7 @@ from feeds.commands.preview import apply, preview
 from feeds.commands.serve import clock, demo, serve, web
 from feeds.commands.topics import topics
 from feeds.errors import TopicfeedsError
+from feeds.running import logs
 from feeds.settings import Settings, locate
 
 

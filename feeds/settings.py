@@ -20,7 +20,6 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
-from feeds import lifecycle
 from feeds.configuration import Compression, Override, Site, Source, Table, Topic
 from feeds.errors import Problem, SettingsError
 from feeds.model import ALL
@@ -28,6 +27,7 @@ from feeds.operation import Fetching, Purging, Serving
 from feeds.slugs import with_slugs
 from feeds.sources import KINDS
 from feeds.sources.requirements import mistakes
+from feeds.topics import lifecycle
 
 PREFIX = "TOPICFEEDS_"
 CONFIG_VARIABLE = "TOPICFEEDS_CONFIG"

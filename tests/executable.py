@@ -8,10 +8,10 @@ from html import escape
 from lxml import etree
 from selectolax.lexbor import LexborHTMLParser
 
-from feeds import intake
 from feeds.formats import FORMATS, pages
 from feeds.formats.extensions import ATOM, DC
 from feeds.model import Draft, Feed
+from feeds.refreshing import intake
 from tests.builders import NOW, a_feed, a_site, a_source
 
 CONTENT = "http://purl.org/rss/1.0/modules/content/"

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from app import create_app
-from feeds import publish
-from feeds.identity import content_digest
 from feeds.model import Membership
+from feeds.publishing import publish
+from feeds.refreshing.identity import content_digest
 from feeds.settings import load
 from feeds.store.migrate import open_migrated
 from tests.builders import a_post, at

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from lxml import etree
 
-from feeds import publish
 from feeds.formats import FORMATS
+from feeds.publishing import publish
 from feeds.store import Store
 from tests.builders import a_post, at
 from tests.conftest import topicfeeds

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from feeds.classify import WEIGHTS, Classifier, topics_of
-from feeds.classify.judge import CEILINGS
 from feeds.configuration import Override
 from feeds.model import Evidence, Membership, Post, Topic, Verdict
 from feeds.settings import bundled, load
+from feeds.topics.classify import WEIGHTS, Classifier, topics_of
+from feeds.topics.classify.judge import CEILINGS
 from tests.builders import a_post, a_topic
 
 FILLER = "A word is a word is a word. " * 30

@@ -5,8 +5,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from feeds.clock import Clock
-from feeds.fetch import Fetcher
+from feeds.asking.fetch import Fetcher
+from feeds.running.clock import Clock
 from tests import fakes
 from tests.conftest import dump, eventually, open_pipeline
 from tests.fakes import NOW, Item, refusal, rss

@@ -11,14 +11,14 @@ import psutil
 import pytest
 
 from app import create_app
-from feeds.combinations import Combinations
-from feeds.compression import encode
 from feeds.configuration import Compression
 from feeds.errors import BusyError
-from feeds.renderer import Publisher, Question, Rendered, Renderer
-from feeds.representation import answer, opaque_tag
-from feeds.selection import parse
+from feeds.publishing.compression import encode
+from feeds.serving.combinations import Combinations
+from feeds.serving.renderer import Publisher, Question, Rendered, Renderer
+from feeds.serving.representation import answer, opaque_tag
 from feeds.store import Publication
+from feeds.topics.selection import parse
 from tests.builders import NOW, a_site, a_topic
 from tests.conftest import eventually, open_pipeline
 from tests.fakes import BLOG, Item, Time, rss
@@ -217,7 +217,7 @@ def renderer(database_url, **options):
 
 
 def children():
-    return [each for each in psutil.Process().children() if "feeds.combine" in each.cmdline()]
+    return [each for each in psutil.Process().children() if "feeds.serving.combine" in each.cmdline()]
 
 
 def test_a_process_that_takes_too_long_is_killed_and_not_started_again_at_once(tmp_path):

@@ -9,15 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from feeds import build
-from feeds.combine import Combiner, render
-from feeds.lifecycle import Standing
 from feeds.model import Membership, Origin
-from feeds.renderer import Failure, Publisher, Question, Rendered
-from feeds.selection import Selection, canonical, evaluate, parse, resolve
+from feeds.publishing import build
+from feeds.serving.combine import Combiner, render
+from feeds.serving.renderer import Failure, Publisher, Question, Rendered
 from feeds.store import TopicRow, open_store
 from feeds.store.migrate import open_migrated
 from feeds.store.selections import newest_of
+from feeds.topics.lifecycle import Standing
+from feeds.topics.selection import Selection, canonical, evaluate, parse, resolve
 from tests.builders import NOW, a_post, a_site, a_topic, at
 
 SLUGS = ("assembly", "ebpf", "kernel")

@@ -13,7 +13,7 @@ from datetime import UTC, timedelta
 import psutil
 import pytest
 
-from feeds.confine import Confined
+from feeds.asking.confine import Confined
 from feeds.errors import ParseError
 from feeds.model import Document, Page
 from feeds.text import sanitise
@@ -48,7 +48,9 @@ def read(confined, document=GOOD):
 
 def children():
     """The readers that run now, those of other tests included."""
-    return {child for child in psutil.Process().children() if child.status() != "zombie" and "feeds.confine" in child.cmdline()}
+    return {
+        child for child in psutil.Process().children() if child.status() != "zombie" and "feeds.asking.confine" in child.cmdline()
+    }
 
 
 def test_a_document_that_takes_too_long_is_refused_in_time_and_the_next_is_read():
@@ -160,7 +162,7 @@ def test_what_the_readers_hand_over_is_harmless(confined):
 @pytest.mark.parametrize("question", [pickle.dumps("no request"), None])
 def test_a_child_whose_parent_is_gone_ends_without_a_word(question):
     """While it answers, and while it is being asked."""
-    command = [sys.executable, "-m", "feeds.confine", str(1 << 30)]
+    command = [sys.executable, "-m", "feeds.asking.confine", str(1 << 30)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
         process.stdout.close()
         process.stdin.write(struct.pack(">Q", len(question)) + question if question else struct.pack(">Q", 1000) + b"x")

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import pytest
 
-from feeds.courtesy import Courtesy
+from feeds.asking.courtesy import Courtesy
+from feeds.asking.fetch import Fetcher
 from feeds.errors import FetchError
-from feeds.fetch import Fetcher
 from feeds.operation import Fetching
 from tests import fakes
 from tests.conftest import ROOT, environment
@@ -237,8 +237,8 @@ WORKER = """
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from feeds.courtesy import Courtesy
-from feeds.fetch import Fetcher
+from feeds.asking.courtesy import Courtesy
+from feeds.asking.fetch import Fetcher
 from feeds.operation import Fetching
 from feeds.store import open_store
 database, url, folder, pace, times = sys.argv[1:]
@@ -310,7 +310,7 @@ def test_the_turn_of_a_worker_on_another_machine_ends_by_itself(store, origin, t
 
 
 def test_a_turn_that_does_not_come_in_time_is_no_fault_of_the_source(store, origin, tmp_path, monkeypatch):
-    monkeypatch.setattr("feeds.courtesy._MARGIN", timedelta(0))
+    monkeypatch.setattr("feeds.asking.courtesy._MARGIN", timedelta(0))
     now = datetime.now(UTC)
     host = origin.url.removeprefix("http://")
     store.hosts.take(host, now=now, until=now + timedelta(hours=1), holder="elsewhere/1")

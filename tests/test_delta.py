@@ -7,8 +7,8 @@ import feedparser
 import pytest
 
 from app import create_app
-from feeds import deltas
-from feeds.delta import is_wanted
+from feeds.serving import deltas
+from feeds.serving.delta import is_wanted
 from feeds.settings import load
 from tests.conftest import open_pipeline, running_origin, write_config
 from tests.fakes import BLOG, Item, Time, rss

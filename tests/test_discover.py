@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from feeds.discovery import MOST_REQUESTS, Visit, survey
+from feeds.asking.fetch import Fetcher
+from feeds.console.discovery import MOST_REQUESTS, Visit, survey
+from feeds.console.findings import finding_of, zone_of
+from feeds.console.init_command import InitError, init
+from feeds.console.starter import Starter, write_toml
 from feeds.errors import FetchError
-from feeds.fetch import Fetcher
-from feeds.findings import finding_of, zone_of
-from feeds.init_command import InitError, init
 from feeds.model import Document, Draft, Source
 from feeds.operation import Fetching
-from feeds.propose import MOST_TOPICS, propose_topics
-from feeds.sample import SampleBlog
+from feeds.running.sample import SampleBlog
 from feeds.settings import bundled, load
 from feeds.slugs import slug_of
 from feeds.sources.discover import Home, read_home, sitemaps_in, well_known_feeds
 from feeds.sources.repetition import find_listing
-from feeds.starter import Starter, write_toml
+from feeds.topics.propose import MOST_TOPICS, propose_topics
 
 DATA = Path(__file__).parent / "data" / "discover"
 HOME = "https://blog.example/"

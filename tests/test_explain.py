@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from feeds.classify import Classifier
-from feeds.evaluation import Label, evaluate
-from feeds.labels import LabelsError, read
-from feeds.verdicts import NO_TEXT, explained, explained_json, nearest
+from feeds.topics.classify import Classifier
+from feeds.topics.evaluation import Label, evaluate
+from feeds.topics.labels import LabelsError, read
+from feeds.topics.verdicts import NO_TEXT, explained, explained_json, nearest
 from tests.builders import a_post, a_topic
 from tests.conftest import TOPICS, topicfeeds, write_config
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import create_app
-from feeds import nginx
 from feeds.errors import ExportError
-from feeds.export import Export
-from feeds.nginx.kinds import file_of
+from feeds.publishing import nginx
+from feeds.publishing.export import Export
+from feeds.publishing.nginx.kinds import file_of
+from feeds.publishing.tree import Tree, owned
 from feeds.store import Publication, open_store
-from feeds.tree import Tree, owned
 from tests.conftest import COMMAND, TOPICS, ask, eventually, find_port, open_pipeline, running, topicfeeds
 from tests.fakes import NOW, Item, Time, rss
 from tests.stacks import NGINX, in_process, open_stack, over_sockets, serving_files

@@ -10,8 +10,8 @@ from email.utils import format_datetime
 import pytest
 
 from feeds import __version__
+from feeds.asking.fetch import MAX_REDIRECTS, Fetched, Fetcher, NotModified
 from feeds.errors import FetchError
-from feeds.fetch import MAX_REDIRECTS, Fetched, Fetcher, NotModified
 from feeds.operation import Fetching
 from tests import fakes
 from tests.conftest import find_port

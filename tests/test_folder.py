@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from feeds.asking.folder import fingerprint, read
 from feeds.errors import FetchError
-from feeds.folder import fingerprint, read
 from feeds.model import Document, Source
 from feeds.sources import folder, parse
 

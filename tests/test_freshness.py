@@ -8,7 +8,7 @@ import pytest
 
 from app import create_app
 from feeds.errors import PurgeError, SettingsError
-from feeds.purge import keep_purging, purge_pending
+from feeds.publishing.purge import keep_purging, purge_pending
 from feeds.store import open_store
 from tests.conftest import COMMAND, TOPICS, ask, eventually, find_port, open_pipeline, running, topicfeeds
 from tests.fakes import Item, Time, rss

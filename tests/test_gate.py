@@ -10,8 +10,8 @@ import pytest
 
 from feeds.errors import GateError
 from feeds.formats import FORMATS
-from feeds.gate import Served, check_build, check_change, check_posts
 from feeds.model import Enclosure, Post
+from feeds.publishing.gate import Served, check_build, check_change, check_posts
 from tests.builders import NOW, a_feed, a_post
 
 ONE = a_post(id="tag:blog.example,2026:one")

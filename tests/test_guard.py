@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from feeds.asking.fetch import Fetcher
 from feeds.errors import FetchError
-from feeds.fetch import Fetcher
 from feeds.operation import Fetching
 from tests.fakes import Names, Origin, Page, redirect
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from feeds.health import CLOCK_ALLOWANCE, Facts, judge
 from feeds.model import Source
+from feeds.running.health import CLOCK_ALLOWANCE, Facts, judge
 from feeds.store import SourceState, TopicCount, TopicState
 from tests.builders import NOW, a_source, a_source_state, a_topic_state, ago, at
 

@@ -51,8 +51,7 @@ def test_every_module_that_the_contract_names_exists() -> None:
     layers = {
         name.strip() for c in linter["contracts"] if c["type"] == "layers" for layer in c["layers"] for name in layer.split("|")
     }
-    there = {f"feeds.{path.stem}" for path in (ROOT / "feeds").glob("*.py")} - {"feeds.__init__"}
-    there |= {f"feeds.{path.parent.name}" for path in (ROOT / "feeds").glob("*/__init__.py")}
+    there = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in MODULES}
     assert layers <= there, "the contract names a module that is no more"
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.identity import Assignment, assign, content_digest, mint_id, tag_uri
-from feeds.keys import Provenance, canonical_url, ledger_keys
 from feeds.model import Draft, Enclosure, Person
+from feeds.refreshing.identity import Assignment, assign, content_digest, mint_id, tag_uri
+from feeds.refreshing.keys import Provenance, canonical_url, ledger_keys
 from tests.builders import NOW, a_draft, a_post, ago, at
 
 TAG_URI = re.compile(

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from feeds.identity import content_digest
-from feeds.intake import Change, Intake, Known, Rules, read_page, take_in, wanted
-from feeds.merge import PAGE
 from feeds.model import Draft, Enclosure, Person, Post, Source
+from feeds.refreshing.identity import content_digest
+from feeds.refreshing.intake import Change, Intake, Known, Rules, read_page, take_in, wanted
+from feeds.refreshing.merge import PAGE
 from feeds.text import one_line, xml_safe
 from tests.builders import NOW, a_draft, a_post, a_site, a_source, ago, at
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.identity import assign, mint_id
-from feeds.keys import Provenance, canonical_host, ledger_keys
 from feeds.model import Draft
+from feeds.refreshing.identity import assign, mint_id
+from feeds.refreshing.keys import Provenance, canonical_host, ledger_keys
 from tests.builders import NOW, a_draft, a_site, a_source, at
 
 FEED = Provenance("feed", "blog.example", "blog.example")

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from feeds.errors import SettingsError
-from feeds.lifecycle import Addresses, Standing, phase, standings
 from feeds.settings import load
+from feeds.topics.lifecycle import Addresses, Standing, phase, standings
 from tests.builders import a_site, a_topic, at
 
 SITE = a_site(timezone="America/Vancouver")

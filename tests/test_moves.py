@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from feeds.health import Facts, judge
+from feeds.running.health import Facts, judge
 from tests.fakes import BLOG, NOW, Item, Origin, html, redirect, refusal, rss
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

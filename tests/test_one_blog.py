@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from feeds.model import Listing
-from feeds.pipeline import Pipeline
+from feeds.refreshing.pipeline import Pipeline
 from feeds.settings import Settings
 from tests.conftest import open_pipeline, running_origin
 from tests.fakes import NOW, Item, Origin, Page, Time, html, redirect, rss

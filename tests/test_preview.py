@@ -17,7 +17,7 @@ import reader
 from werkzeug.serving import make_server
 
 from app import create_app
-from feeds.preview import preview
+from feeds.topics.preview import preview
 from tests.conftest import dump, find_port, open_pipeline
 from tests.fakes import NOW
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from lxml import etree
 
-from feeds import publish
+from feeds.publishing import publish
 from feeds.store import Store
 from tests.conftest import dump
 from tests.fakes import BLOG, NOW, Item, rss

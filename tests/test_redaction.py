@@ -7,9 +7,9 @@ import logging
 import pytest
 import structlog
 
-from feeds import logs
 from feeds.errors import FetchError, ParseError
 from feeds.redaction import public_address, redacted
+from feeds.running import logs
 
 HIDDEN = {
     "https://me:pw@blog.example/feed": "https://***@blog.example/feed",

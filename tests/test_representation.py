@@ -12,9 +12,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.compression import encode as encode_at
 from feeds.configuration import Compression
-from feeds.representation import Answer, Representation, answer, build, choose, http_date, matches, opaque_tag
+from feeds.publishing.compression import encode as encode_at
+from feeds.serving.representation import Answer, Representation, answer, build, choose, http_date, matches, opaque_tag
 
 BODY = b"<feed>" + b"an entry, and another entry, " * 200 + b"</feed>"
 MODIFIED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

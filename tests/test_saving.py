@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from feeds.intake import parts
-from feeds.keys import Provenance
+from feeds.refreshing.intake import parts
+from feeds.refreshing.keys import Provenance
 from feeds.settings import load
 from feeds.store import open_store, tables
 from tests.builders import a_draft

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.schedule import Rhythm, lease, next_check
+from feeds.refreshing.schedule import Rhythm, lease, next_check
 from tests.builders import NOW
 
 HALF_AN_HOUR = timedelta(minutes=30)

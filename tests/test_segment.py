@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.segment import Record, Segment
+from feeds.serving.segment import Record, Segment
 
 ROOT = Path(__file__).parent.parent
 
@@ -63,7 +63,7 @@ def test_a_reader_sees_what_comes_later(path):
 
 
 def test_more_than_a_step_of_the_file(path, monkeypatch):
-    monkeypatch.setattr("feeds.segment._STEP", 1000)
+    monkeypatch.setattr("feeds.serving.segment._STEP", 1000)
     writer, reader = opened(path), Segment(path)
     reader.open()
     windows = []
@@ -103,7 +103,7 @@ def test_only_one_may_write(path):
 def test_a_writer_that_is_killed_leaves_whole_records_only(path):
     opened(path)
     script = (
-        "import sys, pathlib; from feeds.segment import *\n"
+        "import sys, pathlib; from feeds.serving.segment import *\n"
         "segment = Segment(pathlib.Path(sys.argv[1])); segment.open()\n"
         "with segment.writing():\n"
         "    for n in range(10**6):\n"

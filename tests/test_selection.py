@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from feeds.errors import SelectionError
 from feeds.model import ALL
-from feeds.selection import LARGEST, Selection, canonical, evaluate, identifier, in_words, parse, resolve
+from feeds.topics.selection import LARGEST, Selection, canonical, evaluate, identifier, in_words, parse, resolve
 
 TOPICS = ("a", "b", "c", "d")
 EVERY_POST = [set(some) for some in chain.from_iterable(combinations(TOPICS, n) for n in range(len(TOPICS) + 1))]

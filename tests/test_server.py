@@ -12,7 +12,7 @@ import psutil
 import pytest
 from granian.server import MPServer
 
-from feeds import server
+from feeds.running import server
 from feeds.settings import load
 from tests.conftest import (
     COMMAND,
@@ -122,7 +122,7 @@ def test_a_hit_waits_for_nothing_that_is_being_made(config):
     with started(config, TOPICFEEDS_SERVE__BLOCKING_THREADS="1") as service, ThreadPoolExecutor() as pool:
         service.answers(FEED)
         service.answers("/feeds/distributed-systems,go-concurrency.atom")
-        (renderer,) = service.tree("feeds.combine")
+        (renderer,) = service.tree("feeds.serving.combine")
         renderer.suspend()
         waiting = pool.submit(ask, service.port, "/feeds/all,-go-concurrency.atom")
         for method in ("GET", "HEAD", "GET"):

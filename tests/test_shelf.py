@@ -7,8 +7,8 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from feeds.representation import answer, opaque_tag
-from feeds.shelf import Shelf
+from feeds.serving.representation import answer, opaque_tag
+from feeds.serving.shelf import Shelf
 from feeds.store import Publication, open_store
 from feeds.store.migrate import open_migrated
 from tests.fakes import NOW
@@ -114,7 +114,7 @@ def test_a_damaged_file_is_written_anew(store, folder):
 
 
 def test_a_file_that_has_grown_too_large_is_replaced(store, folder, monkeypatch):
-    monkeypatch.setattr("feeds.shelf._WASTE", 10_000)
+    monkeypatch.setattr("feeds.serving.shelf._WASTE", 10_000)
     writer, reader = Shelf(store, folder), Shelf(store, folder)
     put(store, a_publication("/b", b"stays"))
     for n in range(30):

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.formats import FORMATS, Format
-from feeds.identity import content_digest
 from feeds.model import Deleted, Enclosure, Feed, Person, Post
-from feeds.splice import Splicer
+from feeds.publishing.splice import Splicer
+from feeds.refreshing.identity import content_digest
 from feeds.text import xml_safe
 from tests.builders import NOW, a_feed, a_post, a_site
 

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from feeds.compression import encode
 from feeds.configuration import Compression
 from feeds.errors import StoreError
 from feeds.model import Enclosure, Evidence, Membership, Person, Post, SetAside
-from feeds.representation import opaque_tag
+from feeds.publishing.compression import encode
+from feeds.serving.representation import opaque_tag
 from feeds.store import Publication, TopicCount, TopicRow, open_store, tables
 from feeds.store.migrate import head, open_migrated
 from tests.conftest import dump

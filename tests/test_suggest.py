@@ -8,7 +8,7 @@ import pytest
 
 from feeds.model import ALL
 from feeds.settings import load
-from feeds.suggest import Known, suggest
+from feeds.topics.suggest import Known, suggest
 from tests.builders import a_post, a_topic
 from tests.conftest import open_pipeline, topicfeeds, write_config
 from tests.fakes import NOW, Item, Time, rss

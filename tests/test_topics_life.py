@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from app import create_app
-from feeds.preview import read
+from feeds.topics.preview import read
 from tests.fakes import NOW, Item, rss
 
 GO = {"slug": "go", "title": "Go", "terms": ["goroutine"]}

@@ -5,8 +5,8 @@ import random
 from dataclasses import replace
 from datetime import UTC
 
-from feeds.build import build
 from feeds.model import Document
+from feeds.publishing.build import build
 from feeds.sources import parse
 from tests.builders import NOW, a_source
 from tests.executable import publish

@@ -26,7 +26,7 @@ from benchmarks.serving.chart import draw
 from benchmarks.serving.content import Content, publish
 from benchmarks.serving.load import Measured, Request, measure
 from benchmarks.serving.servers import FAST, SERVERS, Server
-from feeds import logs
+from feeds.running import logs
 
 RESULTS = Path(__file__).parents[1] / "results"
 REQUESTS = (

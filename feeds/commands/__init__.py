@@ -56,4 +56,4 @@ def unusable(error: Exception) -> NoReturn:
 
 def work() -> Any:
     """The commands' work, imported when it is done: ``--help`` and ``web`` need none of what fetches and parses."""
-    return import_module("feeds.work")
+    return import_module("feeds.console.work")

@@ -9,8 +9,8 @@ from importlib import import_module
 
 import click
 
-from feeds import logs
 from feeds.commands import configured
+from feeds.running import logs
 from feeds.settings import Settings
 
 
@@ -25,12 +25,12 @@ def explain(settings: Settings, name: str, *, as_json: bool) -> None:
     the post out, and the nearest miss. The stored post is judged by the configuration as it is now.
     """
     logs.configure(level=logging.ERROR)
-    look = import_module("feeds.look")
+    look = import_module("feeds.topics.look")
     found = look.explain(settings, name)
     if found is None:
         click.echo(f"nothing is known of {name}; give a post's URL, guid or entry id", err=True)
         sys.exit(1)
-    verdicts = import_module("feeds.verdicts")
+    verdicts = import_module("feeds.topics.verdicts")
     if as_json:
         click.echo(json.dumps(verdicts.explained_json(*found), ensure_ascii=False, indent=2))
     else:

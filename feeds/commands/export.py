@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from feeds import logs
 from feeds.commands import configured
 from feeds.errors import ExportError
+from feeds.running import logs
 from feeds.settings import Settings
 
 
@@ -47,10 +47,10 @@ def export(settings: Settings, *, folder: Path, watch: bool, upstream: str, list
     as the service would. What has not changed is not touched, and what is no longer published is deleted.
     """
     logs.configure(level=logging.INFO if watch else logging.ERROR)
-    from feeds import nginx
-    from feeds.export import FILES, Export
+    from feeds.publishing import nginx
+    from feeds.publishing.export import FILES, Export
+    from feeds.publishing.tree import owned
     from feeds.store import open_store
-    from feeds.tree import owned
 
     server = nginx.Server(listen, str(Path(root or folder.absolute()) / FILES), upstream)
     writer = Export(

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from feeds import logs
 from feeds.commands import configured, work
+from feeds.running import logs
 from feeds.settings import Settings
 
 CHANGES = 3
@@ -32,7 +32,7 @@ def preview(settings: Settings, *, as_json: bool) -> None:
     Nothing is fetched and nothing is changed. The exit code is 0 if they would see nothing, 3 if they would.
     """
     logs.configure(level=logging.CRITICAL)
-    found = import_module("feeds.preview").preview(settings, work().now())
+    found = import_module("feeds.topics.preview").preview(settings, work().now())
     seen = any(change.is_seen for change in found)
     if as_json:
         click.echo(
@@ -40,7 +40,7 @@ def preview(settings: Settings, *, as_json: bool) -> None:
         )
     else:
         click.echo("\n".join(line for change in found for line in _lines(change)) or "Subscribers would see no change.")
-        if not import_module("feeds.look").holds_posts(settings):
+        if not import_module("feeds.topics.look").holds_posts(settings):
             click.echo(_NO_POSTS)
     sys.exit(CHANGES if seen else 0)
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import click
 
-from feeds import lifeline, logs
 from feeds.commands import configured, unusable, work
 from feeds.operation import Serving
+from feeds.running import lifeline, logs
+from feeds.running.supervisor import Child, Reload, Supervisor, own_command, run
+from feeds.running.terminal import taken_from_make
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load
-from feeds.supervisor import Child, Reload, Supervisor, own_command, run
-from feeds.terminal import taken_from_make
 
 
 @click.command()
@@ -57,7 +57,7 @@ def web(settings: Settings) -> None:
     """Serve what is published, without refreshing (serve starts this by itself)."""
     logs.configure()
     lifeline.hold()
-    import_module("feeds.server").run(settings.serve)
+    import_module("feeds.running.server").run(settings.serve)
 
 
 @click.command()
@@ -77,7 +77,7 @@ def demo(*, port: int, blog_port: int, once: bool) -> None:
 
 
 def _demo(port: int, blog_port: int, folder: Path, *, once: bool) -> None:
-    from feeds.sample import SampleBlog
+    from feeds.running.sample import SampleBlog
 
     if not once and not _is_free("127.0.0.1", port):
         unusable(OSError(f"port {port} is taken; choose another with --port"))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from feeds import logs
 from feeds.commands import config_option, configured, take, unusable, work
 from feeds.errors import TopicfeedsError
+from feeds.running import logs
 from feeds.settings import Settings
 
 
@@ -57,12 +57,12 @@ def evaluate(settings: Settings, labels: Path, *, as_json: bool) -> None:
     every miss.
     """
     try:
-        scores, unknown = import_module("feeds.look").measure(settings, labels)
+        scores, unknown = import_module("feeds.topics.look").measure(settings, labels)
     except TopicfeedsError as error:
         unusable(error)
     if unknown:
         click.echo(f"{labels}: not counted, as there are no such topics: {', '.join(unknown)}", err=True)
-    verdicts = import_module("feeds.verdicts")
+    verdicts = import_module("feeds.topics.verdicts")
     if as_json:
         click.echo(json.dumps(verdicts.measured_json(scores), ensure_ascii=False, indent=2))
     else:

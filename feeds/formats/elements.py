@@ -7,8 +7,8 @@ import re
 from datetime import datetime, timedelta
 
 from feeds.formats.extensions import MEDIA, XHTML, Element
-from feeds.keys import canonical_host
 from feeds.model import Enclosure, Feed, Origin, Post
+from feeds.refreshing.keys import canonical_host
 
 STYLESHEET = "feeds.css"
 """Below the public address: how a browser shows a feed."""

@@ -12,9 +12,8 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from feeds.errors import StoreError
-from feeds.lifecycle import Standing
-from feeds.merge import PAGE
 from feeds.model import ALL, Draft, Post, SetAside
+from feeds.refreshing.merge import PAGE
 from feeds.store import tables as t
 from feeds.store.entries import ArchiveFile, ArchiveName, Entries, archive_file, archive_names
 from feeds.store.hosts import Hosts
@@ -22,6 +21,7 @@ from feeds.store.rows import CHUNK, Publication, SourceState, TopicCount, TopicS
 from feeds.store.service import Edition, News, edition_of, news_of
 from feeds.store.topics import IN_SERVICE, Topics
 from feeds.store.writing import Transaction, said_of
+from feeds.topics.lifecycle import Standing
 
 
 def open_store(url: str, *, create: bool = False) -> Store:

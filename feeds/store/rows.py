@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from feeds.lifecycle import OPEN, Phase, Remembered, Standing
 from feeds.model import Draft, Enclosure, Person, Post
-from feeds.representation import Headers
+from feeds.serving.representation import Headers
+from feeds.topics.lifecycle import OPEN, Phase, Remembered, Standing
 
 CHUNK = 500
 _POST = tuple(field.name for field in fields(Post))

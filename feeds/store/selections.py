@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from feeds.lifecycle import SERVING
 from feeds.model import ALL, Post
-from feeds.selection import Selection
 from feeds.store import tables as t
 from feeds.store.reading import Store
 from feeds.store.rows import post_of
 from feeds.store.topics import IN_SERVICE
+from feeds.topics.lifecycle import SERVING
+from feeds.topics.selection import Selection
 
 
 class Standing(NamedTuple):

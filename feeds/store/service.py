@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from feeds.lifecycle import Standing
 from feeds.store import tables as t
 from feeds.store.rows import Publication
 from feeds.store.topics import Topics
+from feeds.topics.lifecycle import Standing
 
 _AT_ONCE = 20
 

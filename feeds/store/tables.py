@@ -176,7 +176,7 @@ topics = sa.Table(
 """``changed`` counts what happened to a topic, ``published`` is the count that is in service: different means pending. ``edition``
 moves with everything that is put into service of its feed: who publishes over one that moved meanwhile has to begin again.
 ``accepted`` are the ``rules`` by which it was last published.
-``phase`` and ``leads_to`` are where its slug stands (see ``feeds.lifecycle``); ``filled``: since when its feed has had entries."""
+``phase`` and ``leads_to`` say where its slug stands (``feeds.topics.lifecycle``); ``filled``: since when its feed has entries."""
 
 purges = sa.Table(
     "purges",

@@ -8,10 +8,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from feeds.lifecycle import SERVING, Remembered, Standing, renames, settled
 from feeds.model import ALL
 from feeds.store import tables as t
 from feeds.store.rows import TopicCount, TopicRow, TopicState, chunks
+from feeds.topics.lifecycle import SERVING, Remembered, Standing, renames, settled
 
 IN_SERVICE = ~t.posts.c.held & t.posts.c.withdrawn.is_(None)
 DIRECTORY = ""

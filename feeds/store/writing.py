@@ -9,15 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from feeds.lifecycle import Standing
 from feeds.model import ALL, Draft, Membership, Post, SetAside
-from feeds.representation import Headers
+from feeds.serving.representation import Headers
 from feeds.store import revisions
 from feeds.store import tables as t
 from feeds.store.dialect import insert
 from feeds.store.entries import Entries
 from feeds.store.rows import Publication, TopicRow, chunks, draft_from_json, draft_to_json, post_of, row_of
 from feeds.store.topics import Topics
+from feeds.topics.lifecycle import Standing
 
 _MINTED = sa.select(t.ledger.c.key).where(t.ledger.c.post == sa.bindparam("id")).limit(1)
 

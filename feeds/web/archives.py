@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from feeds.addresses import archive_path, archive_urls
 from feeds.formats import FORMATS
-from feeds.headers import of_archive
 from feeds.model import Site
-from feeds.representation import Representation, answer, build
+from feeds.serving.headers import of_archive
+from feeds.serving.representation import Representation, answer, build
 from feeds.store import ArchiveFile, Store
 from feeds.web.errors import plain
 from feeds.web.serving import as_answered

@@ -10,13 +10,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from feeds.health import Facts, judge
-from feeds.lifecycle import SERVING
-from feeds.metrics import StoreMetrics
+from feeds.running.health import Facts, judge
+from feeds.running.metrics import StoreMetrics
+from feeds.serving.shelf import Shelf
 from feeds.settings import Settings
-from feeds.shelf import Shelf
 from feeds.store import Store
 from feeds.store.traffic import served
+from feeds.topics.lifecycle import SERVING
 from feeds.web.errors import not_yet, plain
 from feeds.web.serving import from_shelf
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from feeds.shelf import Shelf
+from feeds.serving.shelf import Shelf
 from feeds.web.errors import not_yet
 from feeds.web.serving import from_shelf
 from feeds.web.topics import Topics

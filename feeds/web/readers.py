@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from feeds.addresses import archive_path, topic_of
-from feeds.combinations import Combinations
 from feeds.errors import BusyError, SelectionError
 from feeds.formats import FORMATS
-from feeds.selection import Selection, parse, resolve
-from feeds.shelf import Shelf
+from feeds.serving.combinations import Combinations
+from feeds.serving.shelf import Shelf
+from feeds.topics.selection import Selection, parse, resolve
 from feeds.web.archives import Archives
 from feeds.web.errors import busy, not_found, not_yet, plain
 from feeds.web.serving import from_shelf, respond

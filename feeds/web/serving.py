@@ -11,8 +11,8 @@ from typing import Any
 from flask import Response, request
 from werkzeug.datastructures import Headers
 
-from feeds.representation import Answer, Representation, answer
-from feeds.shelf import Shelf
+from feeds.serving.representation import Answer, Representation, answer
+from feeds.serving.shelf import Shelf
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from flask import Response, request
 
 from feeds.addresses import SELECTING, feed_path, parameters, revised_name, topic_of
-from feeds.lifecycle import Addresses, Standing
-from feeds.shelf import Shelf
+from feeds.serving.shelf import Shelf
+from feeds.topics.lifecycle import Addresses, Standing
 from feeds.web.errors import not_found, not_yet, plain
 
 _FOR_A_DAY = "max-age=86400"

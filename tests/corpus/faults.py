@@ -18,12 +18,12 @@ from pathlib import Path
 import psutil
 import structlog
 
-from feeds.confine import Confined
-from feeds.courtesy import Courtesy
-from feeds.fetch import Fetcher
+from feeds.asking.confine import Confined
+from feeds.asking.courtesy import Courtesy
+from feeds.asking.fetch import Fetcher
 from feeds.formats import FORMATS
-from feeds.outcome import Outcome
-from feeds.pipeline import Pipeline
+from feeds.refreshing.outcome import Outcome
+from feeds.refreshing.pipeline import Pipeline
 from feeds.settings import load
 from feeds.store.migrate import open_migrated
 from tests.conftest import eventually, find_port, write_config

@@ -16,9 +16,9 @@ from urllib.parse import urljoin
 import structlog
 
 from feeds.addresses import archive_path
-from feeds.identity import content_digest
 from feeds.model import Source
-from feeds.sample import SampleBlog
+from feeds.refreshing.identity import content_digest
+from feeds.running.sample import SampleBlog
 from feeds.settings import Settings, bundled, load
 from feeds.store import Store
 from tests.conftest import open_pipeline

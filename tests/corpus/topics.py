@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from feeds.classify import Classifier
-from feeds.evaluation import Label, Miss, Score, evaluate
-from feeds.labels import read
 from feeds.settings import bundled, load
+from feeds.topics.classify import Classifier
+from feeds.topics.evaluation import Label, Miss, Score, evaluate
+from feeds.topics.labels import read
 from tests.corpus_folder import BLOGS, read_blog
 
 LEAST = 25

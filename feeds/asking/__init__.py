@@ -1,0 +1,1 @@
+"""The ways in: how sources are asked, politely, and with every danger bounded."""

@@ -1,0 +1,1 @@
+"""The processes of the service: what starts, watches, measures and ends them."""

@@ -1,0 +1,219 @@
+"""Keeps the processes of ``topicfeeds serve`` alive: starts them, restarts what crashes, ends all of them together.
+
+It does none of the work itself, so that it has nothing to die of.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import FrameType
+
+import structlog
+
+from feeds.running.handover import READY
+
+log = structlog.get_logger(__name__)
+
+GRACE = 1.0
+"""Seconds that children get to end by themselves."""
+
+_COMES_UP = 30.0
+"""Seconds that a successor gets until it answers."""
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+_HEALTHY_AFTER = 60.0
+_POLL = 0.1
+
+
+@dataclass
+class Child:
+    """A process to keep alive: its name in logs, its command line, whether a successor may run beside it for a while."""
+
+    name: str
+    command: Sequence[str]
+    overlaps: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    pause: float = _FIRST_PAUSE
+    due: float = field(default=0.0)
+    _ready: int = -1
+
+    def start(self) -> None:
+        """Start it in a process group of its own, so that a Ctrl-C on the terminal reaches the supervisor alone."""
+        self._ready, theirs = _renewed_pipe(self._ready)
+        environment = {**os.environ, READY: str(theirs)}
+        self.process = subprocess.Popen(self.command, start_new_session=True, env=environment, pass_fds=(theirs,))  # noqa: S603
+        os.close(theirs)
+        self.started = time.monotonic()
+        log.info("process.started", process=self.name, pid=self.process.pid)
+
+    def look_after(self, now: float) -> None:
+        """Restart it after a crash, waiting longer each time that it crashes soon."""
+        if self.process is not None:
+            if self.process.poll() is None:
+                return
+            self.pause = _FIRST_PAUSE if now - self.started > _HEALTHY_AFTER else min(self.pause * 2, _LONGEST_PAUSE)
+            log.error("process.died", process=self.name, exit=self.process.returncode, restart_in=self.pause)
+            _signal_group(self.process.pid, signal.SIGKILL)  # whatever it left behind
+            self.process, self.due = None, now + self.pause
+        if now >= self.due:
+            self.start()
+
+    def is_alive(self) -> bool:
+        """Whether its process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def has_come_up(self) -> bool:
+        """Whether it has said that it answers, or has died."""
+        return bool(select.select([self._ready], [], [], 0)[0])
+
+    def succeed(self, other: Child) -> None:
+        """Go on as the process of another child, which is no more."""
+        self.process, self.started, self._ready, other._ready = other.process, other.started, other._ready, self._ready
+
+    def end(self) -> None:
+        """End it, by force if it takes too long."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(GRACE)
+            _signal_group(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+@dataclass(frozen=True)
+class Reload:
+    """What SIGHUP does: ``check`` says by its exit code whether the configuration is sound, ``apply`` takes it into service."""
+
+    check: Sequence[str]
+    apply: Sequence[str]
+
+
+class Supervisor:
+    """Runs children until a signal or ``stop``. Without ``reload``, SIGHUP ends them too."""
+
+    def __init__(self, children: Sequence[Child], *, reload: Reload | None = None) -> None:
+        self._children = children
+        self._reload = reload
+        self._stop = threading.Event()
+        self._hung_up = threading.Event()
+
+    def run(self) -> None:
+        """Start the children and look after them; returns once every one of them is gone."""
+        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            while not self._stop.wait(_POLL):
+                self._look_after(self._children)
+                if self._hung_up.is_set() and self._reload is not None:
+                    self._hung_up.clear()
+                    self._take_over(self._reload)
+        finally:
+            self._end_all()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def stop(self) -> None:
+        """End ``run`` soon."""
+        self._stop.set()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and self._reload is not None:
+            self._hung_up.set()
+        else:
+            self.stop()
+
+    def _look_after(self, children: Sequence[Child]) -> None:
+        for child in children:
+            child.look_after(time.monotonic())
+
+    def _take_over(self, reload: Reload) -> None:
+        """Go on by the configuration as it is now, if that is sound; else as before.
+
+        What works by the old one is ended before the new one is taken into service, so that nothing of the old comes after it.
+        """
+        log.info("reload.started")
+        if not self._succeeds(reload.check, meanwhile=self._children):
+            log.error("reload.refused", detail="the service goes on by the configuration that it has")
+            return
+        serving = [child for child in self._children if child.overlaps]
+        for child in self._children:
+            if not child.overlaps:
+                child.end()
+        self._succeeds(reload.apply, meanwhile=serving)
+        for child in serving:
+            self._replace(child)
+        log.info("reload.done")
+
+    def _replace(self, child: Child) -> None:
+        """Start a successor beside a child, and end the child when the successor answers; it stays if that never comes up."""
+        successor = Child(child.name, child.command)
+        successor.start()
+        deadline = time.monotonic() + _COMES_UP
+        while not successor.has_come_up() and time.monotonic() < deadline and not self._stop.wait(_POLL):
+            child.look_after(time.monotonic())
+        if successor.has_come_up() and successor.is_alive():
+            child.end()
+            child.succeed(successor)
+        else:
+            successor.end()
+            log.error("reload.failed", process=child.name, detail="the one that was there goes on")
+
+    def _succeeds(self, command: Sequence[str], *, meanwhile: Sequence[Child]) -> bool:
+        """Run a command to its end, unless this process is to end before."""
+        process = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own command line
+        while process.poll() is None and not self._stop.wait(_POLL):
+            self._look_after(meanwhile)
+        if process.poll() is None:
+            _signal_group(process.pid, signal.SIGKILL)
+        return process.wait() == 0
+
+    def _end_all(self) -> None:
+        running = [child.process for child in self._children if child.process is not None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for process in running:
+            try:
+                process.wait(max(deadline - time.monotonic(), 0))
+            except subprocess.TimeoutExpired:
+                log.warning("process.killed", pid=process.pid)
+        for process in running:
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def run(command: Sequence[str]) -> int:
+    """Run a process to its end; its exit code. An exception, such as that of Ctrl-C, ends it and whatever it started at once."""
+    with subprocess.Popen(command, start_new_session=True) as process:  # noqa: S603  our own command line
+        try:
+            return process.wait()
+        finally:
+            _signal_group(process.pid, signal.SIGKILL)
+
+
+def own_command(*arguments: str) -> list[str]:
+    """The command line that runs this program again, in the same interpreter."""
+    return [sys.executable, "-m", "feeds", *arguments]
+
+
+def _renewed_pipe(former: int) -> tuple[int, int]:
+    """The ends to read and to write of a pipe, in the place of one that is not needed any more."""
+    if former >= 0:
+        os.close(former)
+    return os.pipe()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
