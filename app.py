@@ -16,6 +16,7 @@ from flask import Flask
 
 from feeds import handover, lifecycle, lifeline, logs
 from feeds.combinations import Combinations
+from feeds.documents import interval_of, origins_of
 from feeds.renderer import Publisher, Renderer
 from feeds.settings import Settings, load
 from feeds.shelf import Shelf
@@ -62,13 +63,18 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _combinations(settings: Settings, shelf: Shelf) -> Combinations:
     """What this process keeps of combined topics. At most a quarter of its threads ever wait for one to be made."""
     return Combinations(
-        Renderer(Publisher(settings.site, settings.topics, settings.database_url, settings.compression)),
+        Renderer(_publisher(settings)),
         revision=lambda: shelf.edition.revision,
         places=max(settings.serve.blocking_threads // 4, 1),
         count=settings.serve.combinations,
         size=settings.serve.combinations_bytes,
         max_age=settings.site.max_age.total_seconds(),
     )
+
+
+def _publisher(settings: Settings) -> Publisher:
+    origins = tuple(origins_of(settings).items())
+    return Publisher(settings.site, settings.topics, settings.database_url, settings.compression, interval_of(settings), origins)
 
 
 def worker() -> Flask:

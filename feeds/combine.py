@@ -96,6 +96,8 @@ def feed_of(publisher: Publisher, selection: Selection, standing: dict[str, Stan
         site=site,
         updated=max((post.updated for post in posts), default=datetime.combine(standing[ALL].since.date(), time.min, UTC)),
         posts=posts,
+        interval=publisher.interval,
+        origins=dict(publisher.origins),
         content=_content(site, publisher.topics, selection),
     )
 

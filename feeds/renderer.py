@@ -16,6 +16,7 @@ import structlog
 from feeds.child import Child
 from feeds.configuration import Compression, Site, Topic
 from feeds.errors import BusyError
+from feeds.model import Origin
 from feeds.selection import Selection
 from feeds.store import Publication
 from feeds.store.selections import Standing
@@ -29,12 +30,14 @@ _PAUSE = 5.0
 
 
 class Publisher(NamedTuple):
-    """Whose topics are combined, where its posts are, and how hard to compress."""
+    """Whose topics are combined, where its posts are, how hard to compress; ``interval`` and ``origins`` as ``Feed`` has them."""
 
     site: Site
     topics: tuple[Topic, ...]
     database_url: str
     compression: Compression = Compression()
+    interval: timedelta = timedelta(minutes=30)
+    origins: tuple[tuple[str, Origin], ...] = ()
 
 
 class Question(NamedTuple):

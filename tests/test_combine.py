@@ -12,7 +12,7 @@ from lxml import etree
 from feeds import build
 from feeds.combine import Combiner, render
 from feeds.lifecycle import Standing
-from feeds.model import Membership
+from feeds.model import Membership, Origin
 from feeds.renderer import Failure, Publisher, Question, Rendered
 from feeds.selection import Selection, canonical, evaluate, parse, resolve
 from feeds.store import TopicRow, open_store
@@ -144,6 +144,25 @@ def test_it_names_its_own_address(filled):
     assert rendered.publication.path == "/feeds/ebpf,kernel.atom"
     assert ("Link", '<https://feeds.example/feeds/ebpf,kernel.atom>; rel="self"') in rendered.publication.headers
     assert atom(rendered).find("{*}link[@rel='self']").get("href") == "https://feeds.example/feeds/ebpf,kernel.atom"
+
+
+def test_it_names_the_sources_of_posts_from_elsewhere_and_its_rhythm_as_a_topic_does(store):
+    with store.writing() as transaction:
+        keep(transaction, *SLUGS)
+        add(transaction, 1, ["ebpf"], source="other", url="https://other.example/1/")
+    publisher = {"origins": (("other", Origin("Other", "https://other.example/feed")),), "interval": timedelta(hours=6)}
+    source = atom(made(store, "ebpf,kernel", **publisher)).find("{*}entry/{*}source")
+    assert (source.findtext("{*}title"), source.findtext("{*}id")) == ("Other", "https://other.example/feed")
+    rss = atom(made(store, "ebpf,kernel", "rss", **publisher))
+    assert (rss.findtext(".//item/source"), rss.findtext(".//ttl")) == ("Other", "360")
+
+
+def test_no_link_of_it_is_its_base(filled):
+    """Which would be a link to the document itself (RFC 3986 section 4.4)."""
+    root = atom(made(filled, "ebpf,kernel"))
+    base = root.get("{http://www.w3.org/XML/1998/namespace}base")
+    assert base == "https://blog.example/"
+    assert base not in {link.get("href") for link in root.iterfind("{*}link")}
 
 
 def test_its_id_is_its_own_and_outlives_renaming_a_topic(filled):

@@ -398,6 +398,7 @@ def test_the_subscription_list_has_all_posts_and_the_topics_in_groups() -> None:
         "category": "all",
         "language": "en",
     }
+    assert groups[1][0].get("description") == "Posts on Go from Blog."
 
 
 def test_the_subscription_list_of_a_blog_without_posts_has_no_date() -> None:

@@ -26,7 +26,7 @@ def head(feed: Feed) -> bytes:
         generator.link(href=hub, rel="hub")
     generator.link(href=feed.home, rel="alternate", type="text/html")
     generator.extra.stylesheet = elements.stylesheet_url(feed)
-    generator.extra.attributes[f"{{{XML}}}base"] = feed.site.public_url
+    generator.extra.attributes[f"{{{XML}}}base"] = _base(feed)
     generator.extra.elements += [*atom_elements(feed, MEDIA_TYPE), elements.signpost(feed)]
     return spell_titles(generator.atom_str(pretty=False)).removesuffix(END)
 
@@ -59,6 +59,11 @@ def _describe(generator: Any, feed: Feed) -> None:
         generator.logo(site.image)
     if site.icon:
         generator.icon(site.icon)
+
+
+def _base(feed: Feed) -> str:
+    """What relative links would rest on. There are none; but a link to the base itself is one to this document (RFC 3986 §4.4)."""
+    return feed.site.home if feed.home == feed.site.public_url else feed.site.public_url
 
 
 def _fill(entry: Any, post: Post, feed: Feed) -> None:

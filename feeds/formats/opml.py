@@ -55,7 +55,7 @@ def _outline(topic: Entry, site: Site, *, title: str, url: str) -> etree._Elemen
         "type": "rss",
         "text": title,
         "title": title,
-        "description": topic.description,
+        "description": topic.description or f"Posts on {topic.title} from {site.title}.",
         "xmlUrl": url,
         "htmlUrl": topic.page,
         "category": topic.slug,

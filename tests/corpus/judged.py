@@ -30,7 +30,9 @@ def w3c(program: Path, files: Sequence[Path]) -> dict[Path, str]:
     """What the W3C feed validator says; ``CharacterData`` is a matter of taste."""
     found: dict[Path, str] = {}
     file = Path()
-    for line in _lines([str(program), *map(str, files)]):
+    lines = _lines([str(program), *map(str, files)])
+    _expect_every(files, lines, program)
+    for line in lines:
         if line.startswith("  "):
             found[file] = (
                 found[file] + " " + line.strip() if file in found and "CharacterData\t" not in line else found.get(file, "")
@@ -51,13 +53,21 @@ def jsonfeed(program: Path, files: Sequence[Path]) -> dict[Path, str]:
     """What the schema of JSON Feed 1.1 says."""
     found: dict[Path, str] = {}
     file = Path()
-    for line in _lines([sys.executable, str(program), *map(str, files)]):
+    lines = _lines([sys.executable, str(program), *map(str, files)])
+    _expect_every(files, lines, program)
+    for line in lines:
         if line.startswith(" "):
             found[file] = f"{found.get(file, '')} {line.strip()}"
         else:
             file = Path(line.rpartition(" ")[0])
             found |= {file: "INVALID"} if line.endswith("INVALID") else {}
     return found
+
+
+def _expect_every(files: Sequence[Path], lines: Sequence[str], program: Path) -> None:
+    """A judge that says nothing of a document did not judge it."""
+    if unjudged := [file for file in files if not any(line.startswith(str(file)) for line in lines)]:
+        raise RuntimeError(f"{program}: says nothing of {len(unjudged)} documents, such as {unjudged[0]}; does it run by itself?")
 
 
 def newsboat(folder: Path, opml: Path) -> str:
