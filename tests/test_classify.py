@@ -390,3 +390,48 @@ def test_whatever_the_owner_writes_as_a_word_compiles(term: str) -> None:
 def test_the_bundled_topics_know_their_posts(title: str, topics: set[str]) -> None:
     settings = load(bundled() / "topicfeeds.toml", environ={})
     assert topics_of(Classifier(settings.topics, language="en").classify(titled(title))) == topics
+
+
+@pytest.mark.parametrize(
+    ("term", "title"),
+    [
+        ("sync.Pool", "sync.Pool<T> and friends"),
+        ("sync.Pool", "On sync.Pool[T]"),
+        ("sync.Pool", "sync.Pool{New: f}"),
+        ("sync.Pool", "sync.Pool.Get() returns what it likes"),
+        ("sync.Pool", "sync.Pool|sync.Map"),
+        ("std::atomic", "What std::atomic<int> costs"),
+        ("std::atomic", "std::atomic<T>::load"),
+        ("c++", "C++17 at last"),
+        ("c++", "c++11/14"),
+    ],
+)
+def test_a_code_like_name_is_found_where_it_goes_on(term: str, title: str) -> None:
+    assert classify(titled(title), a_topic(title_terms=(term,)))
+
+
+def test_a_version_of_c_plus_plus_is_not_c() -> None:
+    assert not classify(titled("C++17 at last"), a_topic(title_terms=("C",)))
+
+
+def test_no_phrase_goes_on_in_another_sentence() -> None:
+    topic = a_topic(title_terms=("memory model",))
+    assert not classify(titled("We saved memory. Model railways need none"), topic)
+    assert classify(titled("A memory model. At last"), topic)
+
+
+def test_text_without_spaces_has_a_lead_of_its_own_and_tells_what_was_found() -> None:
+    content = f"<p>大家好。</p><p>内核{'很长' * 400}</p>"
+    (verdict,) = explain(titled("x", content=content, language="zh"), a_topic(title_terms=("内核",)))
+    assert [(e.field, e.found) for e in verdict.evidence] == [("lead", "内核")]
+
+
+@pytest.mark.parametrize("language", ["en", "en-US", "en_US", "EN", "English", ""])
+def test_a_language_is_known_in_whatever_way_it_is_written(language: str) -> None:
+    assert classify(titled("Goroutines", language=language), a_topic(title_terms=("goroutine",), languages=("en",)))
+
+
+def test_one_tag_is_no_part_of_another() -> None:
+    post = a_post(title="x", summary="", content="", tags=("kernel", "Linux kernel"))
+    (verdict,) = explain(post, a_topic(terms=("kernel", "Linux kernel")))
+    assert sorted(e.words for e in verdict.evidence) == ["Linux kernel", "kernel"]

@@ -25,7 +25,7 @@ class Classifier:
 
     def __init__(self, topics: Sequence[Topic], *, language: str, overrides: Iterable[Override] = ()) -> None:
         self._topics = tuple(topics)
-        self._language = language
+        self._language = _base(language) or "en"
         self._overrides = {override.post: override for override in overrides}
         terms = list(_terms(self._topics))
         self._words = [(words, goal) for words, goal in terms if pattern_in(words) is None]
@@ -62,7 +62,7 @@ class Classifier:
 
         A tag is a name: a part of it ("Runtime" of "Runtime & Networks") speaks for no topic.
         """
-        language = (post.language or self._language).partition("-")[0].lower()
+        language = _base(post.language) or self._language
         if language not in self._phrases:
             self._phrases[language] = Phrases(self._words, language)
         found: dict[int, list[Hit]] = {}
@@ -74,6 +74,12 @@ class Classifier:
                         if not is_part or goal.rule in _ANYWHERE:
                             found.setdefault(goal.topic, []).append(Hit(goal, name, find, is_part))
         return language, found
+
+
+def _base(tag: str) -> str:
+    """The language of a tag such as en-CA or en_US; nothing where it is none ("English")."""
+    base = tag.replace("_", "-").partition("-")[0].lower()
+    return base if base.isascii() and base.isalpha() and len(base) in (2, 3) else ""
 
 
 def topics_of(memberships: Iterable[Membership]) -> frozenset[str]:

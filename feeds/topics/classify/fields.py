@@ -10,13 +10,15 @@ from feeds.text import outline, plain
 LEAD = 500
 """How many characters of a post's text are its lead."""
 
+_LONGEST_WORD = 40
+"""What is longer has no spaces between its words, and may be cut anywhere."""
+
 
 def fields(post: Post) -> Iterator[tuple[Field, str]]:
     """Each field's name and text; a tag is a field of its own. What is empty is left out."""
     yield from (("tags", tag) for tag in post.tags if tag)
     told = outline(post.content)
-    cut = told.prose.rfind(" ", 0, LEAD + 1) if len(told.prose) > LEAD else len(told.prose)
-    cut = LEAD if cut <= 0 < len(told.prose) else cut
+    cut = _end_of_lead(told.prose)
     texts: tuple[tuple[Field, str], ...] = (
         ("title", post.title),
         ("headings", told.headings),
@@ -26,3 +28,11 @@ def fields(post: Post) -> Iterator[tuple[Field, str]]:
         ("code", told.code),
     )
     yield from ((name, text) for name, text in texts if text)
+
+
+def _end_of_lead(prose: str) -> int:
+    """Where the lead ends: between two words, if there are any."""
+    if len(prose) <= LEAD:
+        return len(prose)
+    space = prose.rfind(" ", LEAD - _LONGEST_WORD, LEAD + 1)
+    return space if space > 0 else LEAD

@@ -86,9 +86,12 @@ def _weighed(hits: Sequence[Hit]) -> tuple[Evidence, ...]:
 
 
 def _is_within(hit: Hit, hits: Sequence[Hit]) -> bool:
-    """Whether a word stands in its field only as a part of a longer phrase that counts itself: kernel in "Linux kernel"."""
+    """Whether a word stands in its field only as a part of a longer phrase that counts itself: kernel in "Linux kernel".
+
+    Tags are names, each a field of its own: kernel is no part of another tag.
+    """
     weight, words = abs(_weight(hit)), hit.goal.spaced
-    return any(
+    return hit.field != "tags" and any(
         other.field == hit.field
         and len(other.goal.words) > len(hit.goal.words)
         and words in other.goal.spaced

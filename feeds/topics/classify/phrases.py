@@ -5,9 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from feeds.model import Rule
 from feeds.topics.classify.tokens import Reader, path, unpunctuated
+
+_ENDS = (".", "!", "?")
+_BESIDE = 40
+"""How many characters more than the phrase the words in a text can be: endings, a compound, what a code-like word goes on with."""
 
 _WEIGHING = {"title_terms", "terms", "hints", "against"}
 
@@ -47,6 +52,12 @@ class Find:
     whole: bool
 
 
+def _told(words: str, phrase: str) -> str:
+    """The words that were found, or the phrase itself where they stand in a text without spaces."""
+    bare = unpunctuated(words)
+    return bare if len(bare) <= len(phrase) + _BESIDE else phrase
+
+
 class Phrases:
     """The phrases of all topics in one language."""
 
@@ -67,9 +78,11 @@ class Phrases:
         chunks = text.split()
         steps: list[tuple[tuple[str, int], ...]] = []
         begins: list[int] = []
-        for chunk in chunks:
+        for chunk, following in zip_longest(chunks, chunks[1:], fillvalue=""):
             begins.append(len(steps))
             steps.extend(self._reader.steps(chunk))
+            if chunk.endswith(_ENDS) and following[:1].isupper():
+                steps.append(())  # no phrase goes on in another sentence
         found: dict[Node, Find] = {}
         for start, allowed in enumerate(steps):
             if not allowed:
@@ -78,7 +91,7 @@ class Phrases:
                 if (find := found.get(node)) is None:
                     first, last = bisect_right(begins, start) - 1, bisect_right(begins, end - 1) - 1
                     words, whole = " ".join(chunks[first : last + 1]), start == 0 and end == len(steps)
-                    found[node] = Find(1, words if whole else unpunctuated(words), whole)
+                    found[node] = Find(1, words if whole else _told(words, node.goals[0].words), whole)
                 else:
                     find.times += 1
         yield from ((node.goals, find) for node, find in found.items())

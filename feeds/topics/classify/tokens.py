@@ -19,12 +19,15 @@ Step = tuple[str, int]
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:['’][^\W{_CJK}]+)?")
-_JOINT = re.compile(r"[-/–—]")
+_JOINT = re.compile(r"[-/|–—]")
 _POSSESSIVE = re.compile(r"['’]s$")
 _RUN = re.compile(rf"[{_CJK}]+|[^{_CJK}]+")
 _TRIM = "\"'`“”‘’«»()[]{},;:!?…。、，！？：；（）「」『』《》〈〉【】・"
 _SIGIL = re.compile(r"^[&*~]+(?=\w)")
 _EMPHASIS = re.compile(r"(?<=\w)[*~]+$")
+_HEAD = re.compile(r"[.:<\[({]|(?<=[+#])\d")
+"""Where a code-like word may go on after a name that stands by itself: ``sync.Pool`` in sync.Pool[T], ``c++`` in C++17."""
+
 _KEPT = 1 << 16
 _LONGEST_KEPT = 64
 _STEMMERS = {
@@ -97,7 +100,7 @@ def _steps(chunk: str, language: str, prefixes: tuple[int, ...]) -> Iterator[tup
 def _part_steps(part: str, language: str, prefixes: tuple[int, ...]) -> Iterator[tuple[Step, ...]]:
     """The same for what stands between two joints of a word: ``io_uring`` and ``based`` of io_uring-based."""
     tokens = _words(part)
-    exact = ((f"={part}", max(len(tokens), 1)),) if _is_code(part) else ()
+    exact = tuple((f"={head}", max(len(_words(head)), 1)) for head in _heads(part) if _is_code(head))
     if not tokens:
         yield from (exact,) if exact else ()
         return
@@ -105,6 +108,13 @@ def _part_steps(part: str, language: str, prefixes: tuple[int, ...]) -> Iterator
     for n, token in enumerate(tokens):
         stems = () if symbolic else ((stem(token, language), 1),)
         yield (exact if n == 0 else ()) + stems + tuple((f"^{token[:length]}*", 1) for length in prefixes if len(token) >= length)
+
+
+def _heads(part: str) -> Iterator[str]:
+    """A word, and what of it may be a name by itself, the longest first."""
+    yield part
+    for match in reversed(list(_HEAD.finditer(part))):
+        yield part[: match.start()]
 
 
 def _words(chunk: str) -> tuple[str, ...]:
@@ -129,8 +139,8 @@ def _is_code(word: str) -> bool:
 
 
 def _is_symbolic(word: str) -> bool:
-    """Whether the plain word within would mean something else: the C of ``c++``, the net of ``.net``."""
-    return word.startswith(".") or word.endswith(("+", "#"))
+    """Whether the plain word within would mean something else: the C of ``c++`` and C++17, the net of ``.net``."""
+    return word.startswith(".") or word.rstrip("0123456789").endswith(("+", "#"))
 
 
 @cache
