@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from feeds.configuration import Compression
 from feeds.publishing.compression import encode as encode_at
-from feeds.serving.representation import Answer, Representation, answer, build, choose, http_date, matches, opaque_tag
+from feeds.serving.representation import Answer, Choices, Representation, answer, build, choose, http_date, matches, opaque_tag
 
 BODY = b"<feed>" + b"an entry, and another entry, " * 200 + b"</feed>"
 MODIFIED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -307,3 +307,16 @@ def test_two_builds_of_the_same_bytes_are_equal() -> None:
 
 def test_a_date_is_written_in_gmt() -> None:
     assert http_date(datetime(2026, 3, 4, 5, 6, 7, tzinfo=timezone(timedelta(hours=-8)))) == "Wed, 04 Mar 2026 13:06:07 GMT"
+
+
+def test_what_nobody_asks_twice_is_not_remembered() -> None:
+    """Header fields are whatever a client writes: neither their number nor their length may fill memory, or take it for good."""
+    choices = Choices(("gzip", "identity"))
+    for n in range(5000):
+        assert choices[f"x{n}"] == "identity"
+    assert len(choices) <= 1024
+    assert choices["gzip, br"] == "gzip"
+    assert "gzip, br" in choices
+    long = "gzip, " + "x" * 20_000
+    assert choices[long] == "gzip"
+    assert long not in choices

@@ -218,6 +218,21 @@ def test_an_end_drops_no_request(config):
         assert readers.dropped == []
 
 
+def test_an_answer_that_is_being_made_is_given_before_the_end(config):
+    """A combination takes a second for the first time, and may take ten."""
+    with started(config) as service, ThreadPoolExecutor(1) as pool:
+        service.answers()
+        answer = pool.submit(ask, service.port, "/feeds/all,-go-concurrency.atom")
+        eventually(lambda: any("feeds.serving.combine" in c.cmdline() for c in living(service)), within=10)
+        service.process.send_signal(signal.SIGTERM)
+        assert answer.result(20)[0] == 200
+        assert service.process.wait(15) == 0
+
+
+def living(service):
+    return [child for child in psutil.Process(service.process.pid).children(recursive=True) if child.status() != "zombie"]
+
+
 def test_granian_has_what_hits_are_answered_by() -> None:
     """Names of Granian's own: without them a worker serves by WSGI alone."""
     assert callable(vars(granian_mp)[server._WAY])

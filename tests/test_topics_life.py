@@ -10,6 +10,8 @@ import pytest
 from lxml import etree
 
 from app import create_app
+from feeds.console import work
+from feeds.errors import StoreError
 from feeds.topics.preview import read
 from tests.fakes import NOW, Item, rss
 
@@ -259,3 +261,9 @@ def test_the_closing_entry_is_written_in_every_format(service):
     assert json.loads(bodies["/feeds/raft.json"])["items"][0]["title"] == "This feed has ended: Raft"
     assert json.loads(bodies["/feeds/raft.json"])["expired"] is True
     assert "/feeds/raft." not in bodies["/feeds.opml"].decode()
+
+
+def test_a_retired_topic_is_not_published_by_force(service) -> None:
+    pipeline = service(topics=[GO, {**RAFT, "retired": {"on": "2025-01-01"}}])
+    with pytest.raises(StoreError, match="raft is retired"):
+        work.publish(pipeline.settings, "raft")

@@ -18,6 +18,7 @@ import click
 from feeds.commands import configured, unusable, work
 from feeds.operation import Serving
 from feeds.running import lifeline, logs
+from feeds.running.handover import ANSWERED
 from feeds.running.supervisor import Child, Reload, Supervisor, own_command, run
 from feeds.running.terminal import taken_from_make
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load
@@ -117,7 +118,7 @@ def _supervise(settings: Settings) -> None:
     """Check what can be checked before anything starts, then run the processes."""
     _require_free(settings.serve)
     work().prepare(settings)
-    children = [Child("clock", own_command("clock")), Child("web", own_command("web"), overlaps=True)]
+    children = [Child("clock", own_command("clock")), Child("web", own_command("web"), overlaps=True, grace=ANSWERED + 2)]
     at_terminal = sys.stdin is not None and sys.stdin.isatty()  # whose closing is a hang-up as well
     Supervisor(children, reload=None if at_terminal else Reload(own_command("check"), own_command("apply"))).run()
 

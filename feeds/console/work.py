@@ -70,6 +70,8 @@ def publish(settings: Settings, force: str) -> bool:
     pipeline, _ = assemble(settings)
     pipeline.publish()
     if force:
+        if pipeline.store.topics()[force].phase not in lifecycle.SERVING:
+            raise StoreError(f"{force} is retired: its addresses answer 410, and have nothing that could be published")
         publish_by_force(settings, pipeline.store, force, now())
     _tell_caches(settings, pipeline.store)
     refused = {slug: state.error for slug, state in pipeline.store.topics().items() if state.error}

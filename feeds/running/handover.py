@@ -18,6 +18,9 @@ from pathlib import Path
 DRAIN = signal.SIGUSR1
 """Tells a web worker to take no new connections, as it is about to be ended; ``/readyz`` then says so."""
 
+ANSWERED = 10.0
+"""Seconds within which every answer that is being made is there: as long as a combination may take."""
+
 READY = "READY_DESCRIPTOR"
 """Environment variable with the file descriptor to which a process writes when it answers requests."""
 

@@ -21,7 +21,7 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server import MPServer
 
 from feeds.operation import Serving
-from feeds.running.handover import DRAIN
+from feeds.running.handover import ANSWERED, DRAIN
 from feeds.web.direct import Direct
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ _WAY = "_wsgi_call_wrap"
 _WORK = "_spawn_wsgi_worker"
 """What a worker process of Granian's runs."""
 
-_KILL_AFTER = 1
+_KILL_AFTER = int(ANSWERED) + 1
 _SOCKET_MODE = 0o660
 
 

@@ -24,7 +24,7 @@ from feeds.running.handover import READY
 log = structlog.get_logger(__name__)
 
 GRACE = 1.0
-"""Seconds that children get to end by themselves."""
+"""Seconds that a child gets to end by itself, unless it asks for more."""
 
 _COMES_UP = 30.0
 """Seconds that a successor gets until it answers."""
@@ -37,11 +37,15 @@ _POLL = 0.1
 
 @dataclass
 class Child:
-    """A process to keep alive: its name in logs, its command line, whether a successor may run beside it for a while."""
+    """A process to keep alive: its name in logs, its command line, whether a successor may run beside it for a while.
+
+    ``grace``: seconds that it gets to end by itself.
+    """
 
     name: str
     command: Sequence[str]
     overlaps: bool = False
+    grace: float = GRACE
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = _FIRST_PAUSE
@@ -86,7 +90,7 @@ class Child:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(GRACE)
+                self.process.wait(self.grace)
             _signal_group(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
@@ -157,7 +161,7 @@ class Supervisor:
 
     def _replace(self, child: Child) -> None:
         """Start a successor beside a child, and end the child when the successor answers; it stays if that never comes up."""
-        successor = Child(child.name, child.command)
+        successor = Child(child.name, child.command, grace=child.grace)
         successor.start()
         deadline = time.monotonic() + _COMES_UP
         while not successor.has_come_up() and time.monotonic() < deadline and not self._stop.wait(_POLL):
@@ -179,16 +183,15 @@ class Supervisor:
         return process.wait() == 0
 
     def _end_all(self) -> None:
-        running = [child.process for child in self._children if child.process is not None]
-        for process in running:
+        running = [(child.process, child.grace) for child in self._children if child.process is not None]
+        for process, _ in running:
             process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE
-        for process in running:
+        began = time.monotonic()
+        for process, grace in sorted(running, key=lambda each: each[1]):
             try:
-                process.wait(max(deadline - time.monotonic(), 0))
+                process.wait(max(began + grace - time.monotonic(), 0))
             except subprocess.TimeoutExpired:
                 log.warning("process.killed", pid=process.pid)
-        for process in running:
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
 

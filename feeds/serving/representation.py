@@ -21,6 +21,9 @@ Bodies = Mapping[str, bytes | memoryview]
 """Content coding -> bytes."""
 
 _REMEMBERED = 1024
+_LONGEST = 256
+"""Characters of a header field that is remembered; a longer one is nobody's who asks again and again."""
+
 _UNSHOWN = {"application/atom+xml", "application/rss+xml", "text/x-opml"}
 """Media types that browsers show as text or save as a file; as ``application/xml`` they show them with their stylesheet."""
 
@@ -59,7 +62,9 @@ class Choices(dict[str | None, str]):
 
     def __missing__(self, accept_encoding: str | None) -> str:
         coding = choose(accept_encoding or "", self._available)
-        if len(self) < _REMEMBERED:
+        if len(accept_encoding or "") <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
             self[accept_encoding] = coding
         return coding
 
@@ -171,7 +176,7 @@ def answer(representation: Representation, method: str, request: Mapping[str, st
     if condition is None:  # only then does If-Modified-Since count (RFC 9110 §13.2.2)
         current = "HTTP_IF_MODIFIED_SINCE" in request and _is_as_old(representation, request["HTTP_IF_MODIFIED_SINCE"])
     else:
-        current = condition == variant.etag or matches(condition, representation.tag)
+        current = condition == variant.etag or _matches(condition, representation.tag)
     if current:
         return variant.not_modified
     return variant.head if method == "HEAD" else variant.ok
@@ -191,7 +196,10 @@ def _is_as_old(representation: Representation, since: str) -> bool:
     return moment is not None and representation.last_modified <= moment
 
 
-@lru_cache(maxsize=4096)
+def _matches(condition: str, tag: str) -> bool:
+    return _remembered_match(condition, tag) if len(condition) <= _LONGEST else matches(condition, tag)
+
+
 def matches(condition: str, tag: str) -> bool:
     """Whether an If-None-Match field names this tag (weak comparison, RFC 9110 §8.8.3.2).
 
@@ -201,6 +209,9 @@ def matches(condition: str, tag: str) -> bool:
         return True
     opaque_tags = _OPAQUE.findall(condition) or [condition.strip()]  # some clients lose the quotes
     return any(opaque == tag or _SUFFIX.sub("", opaque) == tag for opaque in opaque_tags)
+
+
+_remembered_match = lru_cache(maxsize=4096)(matches)
 
 
 def choose(accept_encoding: str, available: tuple[str, ...]) -> str:
@@ -234,9 +245,13 @@ def http_date(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC), usegmt=True)
 
 
-@lru_cache(maxsize=1024)
 def _parse_http_date(value: str) -> datetime | None:
     """An HTTP date as aware UTC; None where it is none, and the field is to be ignored."""
+    return _remembered_date(value) if len(value) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1024)
+def _remembered_date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):

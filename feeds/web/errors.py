@@ -42,7 +42,9 @@ def register(app: Flask) -> None:
         if error.code is not None and error.code < 400:
             return Response(original.get_data(), status=original.status, headers=original.headers)
         response = plain(error.code or 500, error.description or error.name)
-        for name in ("Allow", "Location", "Retry-After"):
+        for name in ("Location", "Retry-After"):
             if value := original.headers.get(name):
                 response.headers[name] = value
+        if error.code == 405:
+            response.headers["Allow"] = ", ".join(sorted(original.allow))
         return response

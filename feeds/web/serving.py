@@ -22,6 +22,9 @@ Recorded = tuple[str, str, int, str, str, str]
 
 SAFE_METHODS = ("GET", "HEAD")
 
+_TOLD = 200
+"""Characters of a field that are kept until they are counted: of a User-Agent the first, of X-Forwarded-For the last."""
+
 
 class ShelfFirst:
     """WSGI middleware: GET and HEAD of a path on the shelf are answered here, everything else by the application.
@@ -54,7 +57,7 @@ class ShelfFirst:
         if representation is None:
             return None
         answered = answer(representation, method, request)
-        who = asked("HTTP_USER_AGENT", ""), asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")
+        who = asked("HTTP_USER_AGENT", "")[:_TOLD], asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")[-_TOLD:]
         self._record((path, answered.status, len(answered.body), *who))
         return answered
 
@@ -67,7 +70,7 @@ class ShelfFirst:
         if representation is None:
             return None
         answered = answer_in_full_or_part(self._shelf, representation, request)
-        who = asked("HTTP_USER_AGENT", ""), asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")
+        who = asked("HTTP_USER_AGENT", "")[:_TOLD], asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")[-_TOLD:]
         self._record((path, answered.status, len(answered.body), *who))
         return answered
 
