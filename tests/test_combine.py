@@ -179,6 +179,25 @@ def test_its_id_is_its_own_and_outlives_renaming_a_topic(filled):
     assert said(renamed, "id") == before["ebpf,kernel"]
 
 
+def test_a_topic_that_only_the_store_knows_is_called_as_the_store_calls_it(filled):
+    with filled.writing() as transaction:
+        ids_of = {slug: f"tag:blog.example,2026-03-01:topics/{slug}" for slug in ("all", "assembly", "kernel", "bpf", "locks")}
+        rows = {slug: TopicRow(feed_id, "", {"bpf": "BPF"}.get(slug, "")) for slug, feed_id in ids_of.items()}
+        transaction.keep_topics(rows, NOW, former={"ebpf": Standing("former", "bpf")})
+
+    def combined(written, **values):
+        selection = resolve(parse(written), [*rows], aliases={"ebpf": "bpf"})
+        return atom(render(PUBLISHER._replace(**values), filled, Question(selection, "atom", None), now=NOW))
+
+    assert combined("ebpf,kernel").findtext("{*}title").startswith("BPF or kernel internals — ")
+    assert combined("locks,kernel").findtext("{*}title").startswith("Kernel internals or locks — ")
+    short = tuple(topic.model_copy(update={"content": "summary"}) if topic.slug == "ebpf" else topic for topic in TOPICS)
+    full = "{*}entry/{*}content"
+    assert combined("bpf,kernel").find(full) is not None
+    assert combined("bpf,kernel", topics=short).find(full) is None  # as it was under its former name
+    assert combined("locks,kernel").find(full) is None  # nobody here knows how much of it may be given
+
+
 def replace_slug(topic):
     return topic.model_copy(update={"slug": "a-new-name"}) if topic.slug == "ebpf" else topic
 

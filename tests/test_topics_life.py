@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,8 @@ from lxml import etree
 from app import create_app
 from feeds.console import work
 from feeds.errors import StoreError
-from feeds.topics.preview import read
+from feeds.store import Store
+from feeds.topics.preview import preview, read
 from tests.fakes import NOW, Item, rss
 
 GO = {"slug": "go", "title": "Go", "terms": ["goroutine"]}
@@ -191,6 +193,84 @@ def test_a_topic_that_left_the_configuration_stays_in_service_as_it_was(service)
     assert pipeline.store.topics()["raft"].phase == "lost"
     back = service(topics=[GO, {**RAFT, "slug": "consensus", "aliases": ["raft"]}])
     assert len(titles(back, "consensus")) == 6  # nothing of it counts as a late addition
+
+
+# -- a service that has not been told of a new configuration ---------------------------------------------------------------
+
+LOCKS = {"slug": "locks", "title": "Locks", "terms": ["seqlock"]}
+GOLANG = {**GO, "slug": "golang", "title": "Golang", "aliases": ["go"]}
+NEWER = [GOLANG, RAFT, LOCKS]
+NEWS = "News of a goroutine and a seqlock"
+
+
+def topics_of(pipeline, title):
+    with pipeline.store.writing() as transaction:
+        (post,) = (post.id for post in pipeline.store.every_post() if post.title == title)
+        return transaction.topics_of([post]).get(post, set())
+
+
+def news(blog, clock, *, title=NEWS, text="A goroutine and a seqlock."):
+    clock.advance(days=30)
+    item = Item("/news/", title, text, NOW + timedelta(days=29))
+    blog.put("/index.xml", rss("https://blog.example", item, *posts("goroutine", 8), *posts("quorum", 6), *posts("seqlock", 12)))
+
+
+def test_what_a_service_with_older_rules_saves_is_put_right_by_the_newer_ones(service, blog, clock):
+    old = service()
+    new = service(topics=NEWER)
+    news(blog, clock)
+    assert old.refresh("blog").new == 1
+    assert topics_of(old, NEWS) == {"golang"}  # no row for a name that is no more, and it is no late addition
+    changes = {change.slug: [e.title for e in change.appear + change.resurface] for change in preview(new.settings, clock())}
+    again = service(topics=NEWER)
+    assert topics_of(again, NEWS) == {"golang", "locks"}
+    assert titles(again, "golang")[0] == titles(again, "locks")[0] == NEWS
+    assert changes == {"golang": [NEWS], "locks": [NEWS]}
+    assert preview(new.settings, clock()) == ()
+
+
+def test_older_rules_leave_posts_in_topics_that_they_do_not_know(service, blog, clock):
+    old = service()
+    service(topics=NEWER)
+    title = "About seqlock 3 and a goroutine"
+    edited = [replace(item, title=f"{item.title} and a goroutine") for item in posts("seqlock", 12)]
+    blog.put("/index.xml", rss("https://blog.example", *posts("goroutine", 8), *posts("quorum", 6), *edited))
+    assert old.refresh("blog").changed == 12
+    assert topics_of(old, title) == {"golang", "locks"}
+    assert topics_of(service(topics=NEWER), title) == {"golang", "locks"}
+
+
+def test_what_is_saved_by_older_rules_while_the_newer_sort_is_sorted_the_next_time(service, blog, clock, monkeypatch):
+    old = service()
+    news(blog, clock)
+    every_post = Store.every_post
+
+    def meanwhile(store):
+        yield from every_post(store)
+        monkeypatch.undo()
+        assert old.refresh("blog").new == 1
+
+    monkeypatch.setattr(Store, "every_post", meanwhile)
+    service(topics=NEWER)
+    assert topics_of(service(topics=NEWER), NEWS) == {"golang", "locks"}
+
+
+def test_two_configurations_over_one_store_sort_nothing_at_a_refresh(service, blog, clock, monkeypatch):
+    old, new = service(), service(topics=NEWER)
+    news(blog, clock)
+    monkeypatch.setattr(Store, "every_post", lambda _: pytest.fail("every post is sorted anew"))
+    for text in ("A goroutine.", "A seqlock.", "A quorum."):
+        news(blog, clock, text=text)
+        assert sum(outcome.new + outcome.changed for outcome in (old.refresh("blog"), new.refresh("blog"))) == 1
+
+
+def test_combinations_are_served_before_the_service_knows_the_new_names(service):
+    old = service()
+    service(topics=NEWER)
+    assert get(old, "/feeds/go,raft.atom")[:2] == (301, "https://feeds.example/feeds/golang,raft.atom")
+    for written, title in (("golang,raft", "Golang or Raft"), ("locks,raft", "Locks or Raft"), ("all,-golang", "without Golang")):
+        status, _, _, text = get(old, f"/feeds/{written}.atom")
+        assert (status, title in text) == (200, True)
 
 
 # -- old posts -----------------------------------------------------------------------------------------------------------

@@ -6,9 +6,10 @@ feed which readers hold already. The build then shows a few of them (``site.late
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import structlog
 
@@ -57,6 +58,7 @@ class Sorting:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
+        self._rules = publish.classification_rules(settings)
         self._classifier = Classifier(settings.topics, language=settings.site.language, overrides=settings.overrides)
         self._standings: Mapping[str, lifecycle.Standing] = {}
 
@@ -68,9 +70,8 @@ class Sorting:
             transaction.keep_sources(sources, now)
             transaction.keep_pages({s.id: s.page.model_dump_json(exclude_none=True) for s in self._settings.sources}, now)
         self._keep_topics(now)
-        rules = publish.classification_rules(self._settings)
-        if self._store.rules() != rules:
-            self._sort_all(rules, now)
+        if self._store.rules() != self._rules:
+            self._sort_all(now)
 
     def pass_time(self, now: datetime) -> None:
         """Close what is to be closed by now, and remove what is gone."""
@@ -83,12 +84,21 @@ class Sorting:
             transaction.touch_feeds_of(transaction.release(now))
 
     def save(self, transaction: Transaction, arrivals: Sequence[tuple[Post, Arrival]], now: datetime) -> None:
-        """Store posts with their memberships, and mark the topics whose feeds that changes."""
+        """Store posts with their memberships, and mark the topics whose feeds that changes.
+
+        Where another configuration was taken into service meanwhile, its next alignment sorts every post anew.
+        """
         if not arrivals:
             return
-        memberships = {post.id: self._classifier.classify(post) for post, _ in arrivals}
+        memberships: Mapping[str, Sequence[Membership]] = {post.id: self._classifier.classify(post) for post, _ in arrivals}
         transaction.save_posts([(post, post.published > now) for post, _ in arrivals])
-        moved = _sort(transaction, memberships, {post.id: arrival for post, arrival in arrivals}, now)
+        others: Collection[str] = ()
+        if (stored := transaction.topics.sorted_by()) != self._rules:
+            memberships, others = self._translated(transaction, memberships)
+            if stored:
+                transaction.set_rules("")
+                log.warning("topics.outdated", detail="posts are sorted by rules that are no longer in service; reload the service")
+        moved = _sort(transaction, memberships, {post.id: arrival for post, arrival in arrivals}, now, but=others)
         transaction.touch({ALL}.union(*moved.values(), *map(topics_of, memberships.values())))
 
     def page_read(self, transaction: Transaction, post: Post, now: datetime) -> None:
@@ -109,9 +119,30 @@ class Sorting:
             if state.phase == "lost":
                 log.error("topic.lost", topic=slug, detail=lifecycle.advice(slug, state.title, today=now.date()))
 
-    def _sort_all(self, rules: str, now: datetime) -> None:
-        """Sort every stored post by the rules as they are now."""
-        moved = 0
+    def _translated(
+        self, transaction: Transaction, memberships: Mapping[str, Sequence[Membership]]
+    ) -> tuple[Mapping[str, Sequence[Membership]], Collection[str]]:
+        """Memberships by the names that topics have in the store, and the topics there of which these rules know nothing."""
+        standings = transaction.topics.standings()
+        current = {slug for slug, standing in standings.items() if standing.phase in ("open", "closing")}
+        addresses = lifecycle.Addresses(standings)
+        heirs = {topic.slug: addresses.settle(topic.slug) for topic in self._settings.topics}
+        kept = {old: new for old, new in heirs.items() if new in current}
+        named = {
+            post: tuple({kept[m.topic]: replace(m, topic=kept[m.topic]) for m in found if m.topic in kept}.values())
+            for post, found in memberships.items()
+        }
+        return named, standings.keys() - kept.values()
+
+    def _sort_all(self, now: datetime) -> None:
+        """Sort every stored post by the rules as they are now.
+
+        Until that is done the store says by a mark of its own that it is under way: whoever dies meanwhile, or saves posts by
+        other rules, leaves the store as one that is to be sorted anew.
+        """
+        mark, moved = f"{self._rules} {uuid4().hex}", 0
+        with self._store.writing() as transaction:
+            transaction.set_rules(mark)
         for batch in _batches(self._store.every_post(), 200):
             with self._store.writing() as transaction:
                 memberships = {post.id: self._classifier.classify(post) for post in batch}
@@ -119,15 +150,24 @@ class Sorting:
                 transaction.touch(set[str]().union(*topics.values()))
                 moved += sum(map(bool, topics.values()))
         with self._store.writing() as transaction:
-            transaction.set_rules(rules)
+            stored = transaction.topics.sorted_by()
+            if stored == mark:
+                transaction.set_rules(self._rules)
+            elif stored.partition(" ")[0] != self._rules:  # else another process does the same
+                transaction.set_rules("")
         log.info("topics.reclassified", posts_moved=moved)
 
 
 def _sort(
-    transaction: Transaction, memberships: Mapping[str, Sequence[Membership]], arrivals: Mapping[str, Arrival], now: datetime
+    transaction: Transaction,
+    memberships: Mapping[str, Sequence[Membership]],
+    arrivals: Mapping[str, Arrival],
+    now: datetime,
+    *,
+    but: Collection[str] = (),
 ) -> dict[str, set[str]]:
-    """Replace the memberships of posts, noting who is late where; per post the topics that it entered or left."""
-    moved = transaction.sort(memberships)
+    """Replace the memberships of posts, ``but`` some, noting who is late where; per post the topics that it entered or left."""
+    moved = transaction.sort(memberships, but=but)
     entered = {post: topics & topics_of(memberships[post]) for post, topics in moved.items()}
     for post, arrival in arrivals.items():
         entered[post] |= {ALL} if arrival.is_new else set()

@@ -29,6 +29,7 @@ from feeds.serving.renderer import Failure, Publisher, Question, Rendered
 from feeds.serving.representation import opaque_tag
 from feeds.store import Publication, Store, open_store
 from feeds.store.selections import Standing, newest_of, standings
+from feeds.topics.lifecycle import Addresses
 from feeds.topics.selection import Selection, identifier, in_words
 
 _NICE = 10
@@ -85,7 +86,7 @@ def _publication(built: Build, suffix: str, topics: Collection[str], levels: Com
 def feed_of(publisher: Publisher, selection: Selection, standing: dict[str, Standing], store: Store) -> Feed:
     """A combination's feed as a value. Its identity rests on those of its topics: equal in every process, for ever."""
     site, posts = publisher.site, newest_of(store, selection, limit=publisher.site.items)
-    title, description = _words(site, publisher.topics, selection)
+    title, description = _words(site, publisher.topics, selection, standing)
     return Feed(
         id=_feed_id(selection, standing),
         slug=str(selection),
@@ -98,14 +99,19 @@ def feed_of(publisher: Publisher, selection: Selection, standing: dict[str, Stan
         posts=posts,
         interval=publisher.interval,
         origins=dict(publisher.origins),
-        content=_content(site, publisher.topics, selection),
+        content=_content(publisher, selection, store),
     )
 
 
-def _content(site: Site, topics: tuple[Topic, ...], selection: Selection) -> Content:
-    """As little as the strictest of its topics."""
-    policies = [topic.content or site.content for topic in (all_posts(site), *topics) if topic.slug in selection.topics]
-    return "summary" if "summary" in policies else "full"
+def _content(publisher: Publisher, selection: Selection, store: Store) -> Content:
+    """As little as the strictest of its topics; of one that is newer than this process's configuration nobody knows better."""
+    site, policies = publisher.site, dict[str, Content]()
+    for topic in (all_posts(site), *publisher.topics):
+        policies[topic.slug] = topic.content or site.content
+    if not policies.keys() >= set(selection.topics):
+        addresses = Addresses(store.standings())
+        policies = {addresses.settle(slug): policy for slug, policy in policies.items()} | policies
+    return "summary" if any(policies.get(slug, "summary") == "summary" for slug in selection.topics) else "full"
 
 
 def _feed_id(selection: Selection, standing: dict[str, Standing]) -> str:
@@ -115,11 +121,11 @@ def _feed_id(selection: Selection, standing: dict[str, Standing]) -> str:
     return f"{beginning}:combinations/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
-def _words(site: Site, topics: tuple[Topic, ...], selection: Selection) -> tuple[str, str]:
-    """Title and description."""
-    every = (all_posts(site), *topics)
-    titles = {topic.slug: topic.title for topic in every}
-    names = {topic.slug: topic.name or topic.title for topic in every}
+def _words(site: Site, topics: tuple[Topic, ...], selection: Selection, standing: dict[str, Standing]) -> tuple[str, str]:
+    """Title and description. The store knows topics of a configuration that this process does not have yet."""
+    every, stored = (all_posts(site), *topics), {slug: topic.title or slug for slug, topic in standing.items()}
+    titles = stored | {topic.slug: topic.title for topic in every}
+    names = stored | {topic.slug: topic.name or topic.title for topic in every}
     title = in_words(selection, titles, names)
     if selection.any_of == ((ALL,),):
         return f"{title} — {site.title}", f"{title}, from {site.title}."

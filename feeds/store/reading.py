@@ -274,7 +274,7 @@ class Store:
     def rules(self) -> str:
         """The fingerprint of the rules by which the stored posts were sorted."""
         with self.reading() as connection:
-            return connection.scalar(sa.select(t.state.c.text).where(t.state.c.key == "rules")) or ""
+            return Topics(connection).sorted_by()
 
     def published_tags(self) -> dict[str, str]:
         """The entity tags in service, by path."""

@@ -29,15 +29,16 @@ class Standing(NamedTuple):
     rules: str
     changed: int
     modified: datetime | None
+    title: str = ""
 
 
 def standings(store: Store, slugs: Sequence[str]) -> tuple[Standing, ...]:
     """How topics stand, by slug; one that the store does not know is missing."""
     published = sa.select(sa.func.max(t.publications.c.last_modified)).where(t.publications.c.topic == t.topics.c.slug)
     columns = (t.topics.c.slug, t.topics.c.feed_id, t.topics.c.since, t.topics.c.rules, t.topics.c.changed)
-    query = sa.select(*columns, published.scalar_subquery()).where(t.topics.c.slug.in_(slugs)).order_by(t.topics.c.slug)
+    query = sa.select(*columns, published.scalar_subquery(), t.topics.c.title).where(t.topics.c.slug.in_(slugs))
     with store.reading() as connection:
-        return tuple(Standing(*row) for row in connection.execute(query))
+        return tuple(Standing(*row) for row in connection.execute(query.order_by(t.topics.c.slug)))
 
 
 def newest_of(store: Store, selection: Selection, *, limit: int) -> tuple[Post, ...]:

@@ -33,6 +33,10 @@ class Topics:
         query = sa.select(t.topics.c.slug, t.topics.c.phase, t.topics.c.leads_to).where(t.topics.c.slug != DIRECTORY)
         return {row.slug: Standing(row.phase, row.leads_to) for row in self._connection.execute(query)}
 
+    def sorted_by(self) -> str:
+        """The fingerprint of the rules by which every stored post is sorted; anything else where no rules are."""
+        return self._connection.scalar(sa.select(t.state.c.text).where(t.state.c.key == "rules")) or ""
+
     def counts(self) -> dict[str, TopicCount]:
         """Posts and newest per topic, ``all`` included; a topic without posts is missing."""
         members = sa.select(t.memberships.c.topic, sa.func.count(), sa.func.max(t.posts.c.published))

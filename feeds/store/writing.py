@@ -158,11 +158,9 @@ class Transaction:
         """Replace the topics of a post; the slugs of the topics that it entered or left."""
         return self.sort({post: tuple(memberships)})[post]
 
-    def sort(self, memberships: Mapping[str, Sequence[Membership]]) -> dict[str, set[str]]:
-        """Replace the topics of posts; per post the slugs of the topics that it entered or left."""
-        lost = set(
-            self._connection.scalars(sa.select(t.topics.c.slug).where(t.topics.c.phase == "lost"))
-        )  # which stay as they were
+    def sort(self, memberships: Mapping[str, Sequence[Membership]], *, but: Collection[str] = ()) -> dict[str, set[str]]:
+        """Replace the topics of posts ``but`` some; per post the slugs of the topics that it entered or left."""
+        lost = {*but, *self._connection.scalars(sa.select(t.topics.c.slug).where(t.topics.c.phase == "lost"))}  # stay as they were
         before = self.topics_of(list(memberships))
         rows = [
             {"topic": m.topic, "post": post, "score": m.score, "evidence": [asdict(e) for e in m.evidence]}
