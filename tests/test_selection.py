@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from feeds.errors import SelectionError
 from feeds.model import ALL
-from feeds.topics.selection import LARGEST, Selection, canonical, evaluate, identifier, in_words, parse, resolve
+from feeds.topics.selection import LARGEST, LONGEST, Selection, canonical, evaluate, identifier, in_words, parse, resolve
 
 TOPICS = ("a", "b", "c", "d")
 EVERY_POST = [set(some) for some in chain.from_iterable(combinations(TOPICS, n) for n in range(len(TOPICS) + 1))]
@@ -136,6 +136,27 @@ def test_at_most_eight_topics():
             parse(separator.join(names))
 
 
+@pytest.mark.parametrize("separator", [",", "+", "+ALL+", ", "])
+def test_a_topic_that_is_named_again_and_again_is_one(separator):
+    assert {*parse(separator.join("ABCDEFGH" * 9)).topics} - {ALL} == {*"abcdefgh"}
+    assert str(resolve(parse(",".join(["A", "a"] * LARGEST)), TOPICS)) == "a"
+
+
+def test_a_topic_in_several_groups_counts_in_each_that_is_not_absorbed():
+    """Each is a question of its own to the database: seventy groups of four, of eight topics, would take it many seconds."""
+    assert len(parse("a+b,a+c,a+d,b+c").any_of) == 4
+    assert str(resolve(parse("a+b,a+c,a+d,b+c,b+d,a,b"), TOPICS)) == "a,b"
+    for groups in (combinations("abcd", 2), combinations("abcdefgh", 4)):
+        with pytest.raises(SelectionError, match="counts in each"):
+            parse(",".join(map("+".join, groups)))
+
+
+def test_what_is_written_at_length_is_not_read():
+    assert parse("a".ljust(LONGEST, ",")).topics == ("a",)
+    with pytest.raises(SelectionError, match="at most 2000 characters"):
+        parse("a".ljust(LONGEST + 1, ","))
+
+
 @pytest.mark.parametrize(
     ("written", "named"), [("a,none", "no topic 'none'"), ("-none", "no topic 'none'"), ("x+a,-y", "no topics 'x', 'y'")]
 )
@@ -146,7 +167,7 @@ def test_unknown_topics_are_named(written, named):
 
 def test_a_message_repeats_little_of_what_it_was_sent():
     with pytest.raises(SelectionError) as refused:
-        resolve(parse("x" * 10_000), TOPICS)
+        resolve(parse("x" * LONGEST), TOPICS)
     assert len(str(refused.value)) < 200
 
 
@@ -156,6 +177,31 @@ def test_a_message_repeats_little_of_what_it_was_sent():
 def test_former_slugs_become_present_ones_before_the_normal_form():
     assert str(resolve(parse("old,c"), TOPICS, aliases={"old": "b"})) == "b,c"
     assert str(resolve(parse("old,b"), TOPICS, aliases={"old": "b"})) == "b"
+
+
+@pytest.mark.parametrize(
+    ("written", "left"),
+    [
+        ("b,-old", "b"),
+        ("old,-b", "b"),
+        ("old,-older", "b"),
+        ("a,b,-old", "a,b"),
+        ("a+b,-old", "a+b"),
+        ("a,b,-b,-old", "a,-b"),
+        ("b,old,-b", "b"),
+        ("a,-old", "a,-b"),
+        ("all,-old", "all,-b"),
+        ("b,-old,-c", "b,-c"),
+    ],
+)
+def test_an_exclusion_of_what_has_become_one_with_what_is_asked_for_is_dropped(written, left):
+    assert str(resolve(parse(written), TOPICS, aliases={"old": "b", "older": "b"})) == left
+
+
+@pytest.mark.parametrize("written", ["old,-old", "b,-b,-old", "old,-old,-b", "a+old,-a"])
+def test_what_excluded_all_it_asked_for_before_a_merge_does_so_after_it(written):
+    with pytest.raises(SelectionError, match="excludes everything"):
+        resolve(parse(written), TOPICS, aliases={"old": "b"})
 
 
 RETIRED = {"gone": "", "away": "https://elsewhere.example/", "every": ALL, "moved": "b", "further": "former", "once": "moved"}

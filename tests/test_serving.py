@@ -253,6 +253,7 @@ def test_other_spellings_of_the_same_address(stack, target):
         ("go-concurrency%20distributed-systems", "distributed-systems+go-concurrency"),
         ("-go-concurrency", "all,-go-concurrency"),
         ("go-concurrency,go-concurrency+distributed-systems", "go-concurrency"),
+        (",".join(["go-concurrency"] * 9), "go-concurrency"),
         ("Go-Concurrency", "go-concurrency"),
         ("ALL", "all"),
     ],

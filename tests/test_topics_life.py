@@ -122,6 +122,14 @@ def test_combinations_follow_topics(service):
     assert (status, "'nothing'" in text) == (404, True)
 
 
+def test_who_wanted_one_of_two_topics_without_the_other_is_led_on_when_they_are_merged(service):
+    service()
+    pipeline = service(topics=[{**RAFT, "aliases": ["go"]}])
+    for written in ("raft,-go", "go,-raft"):
+        assert get(pipeline, f"/feeds/{written}.atom")[:2] == (301, "https://feeds.example/feeds/raft.atom")
+    assert get(pipeline, "/feeds/raft,-raft.atom")[0] == 404
+
+
 def test_combinations_go_on_with_the_topic_that_a_retired_one_leads_to(service):
     service()
     pipeline = service(topics=[GO, {**RAFT, "retired": {"on": "2025-01-01", "to": "locks"}}, {"slug": "locks", "title": "Locks"}])

@@ -8,12 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from feeds.errors import SelectionError
 from feeds.model import ALL
 
 LARGEST = 8
-"""Topics that a selection may name, ``all`` not counted."""
+"""Topics that a selection may name in its normal form, ``all`` not counted; one in several groups counts in each, as it costs."""
+
+LONGEST = 2000
+"""Characters in which a selection may be written: several times what as many topics need, and little to read."""
 
 _SHOWN = 64
 _AROUND_OPERATORS = re.compile(r"\s*([,+])\s*")
@@ -51,13 +55,13 @@ def parse(text: str) -> Selection:
     ``+`` binds closer than ``,``. An exclusion holds for the whole selection, wherever it stands. Case, spaces around operators and
     empty terms make no difference; a space between two terms is a ``+`` that was decoded once too often. Raises SelectionError.
     """
+    if len(text) > LONGEST:
+        raise SelectionError(f"A selection may be written in at most {LONGEST} characters.")
     tidy = _AFTER_MINUS.sub(r"\1-", _AROUND_OPERATORS.sub(r"\1", text.strip().lower()))
     groups = [[term for term in group.split("+") if term.strip("-")] for group in _SPACE.sub("+", tidy).split(",")]
     terms = [term for group in groups for term in group]
     if not terms:
         raise SelectionError("This names no topic.")
-    if sum(term.removeprefix("-") != ALL for term in terms) > LARGEST:
-        raise SelectionError(f"A selection may name at most {LARGEST} topics.")
     wanted = [tuple(term for term in group if not term.startswith("-")) for group in groups]
     any_of = tuple(group for group in wanted if group) or ((ALL,),)
     for group, kept in zip(groups, wanted, strict=True):
@@ -65,7 +69,16 @@ def parse(text: str) -> Selection:
             raise SelectionError(
                 f"'{'+'.join(group)[:_SHOWN]}': an exclusion holds for the whole selection and is a term of its own, as in a,b,-c."
             )
-    return Selection(any_of, tuple(term[1:] for term in terms if term.startswith("-")))
+    return _of_bounded_size(Selection(any_of, tuple(term[1:] for term in terms if term.startswith("-"))))
+
+
+def _of_bounded_size(selection: Selection) -> Selection:
+    """The same selection. Different topics are counted first: few make few groups, and those are soon brought into normal form."""
+    if len({*selection.topics} - {ALL}) <= LARGEST:
+        normal = canonical(selection)
+        if sum(slug != ALL for slug in chain(*normal.any_of, normal.without)) <= LARGEST:
+            return selection
+    raise SelectionError(f"A selection may name at most {LARGEST} topics; one that stands in several groups counts in each.")
 
 
 def resolve(
@@ -77,17 +90,19 @@ def resolve(
 ) -> Selection:
     """The selection by present slugs, in normal form. ``aliases`` lead from former slugs to present ones.
 
+    An exclusion that hits what is asked for only since one of them leads to the other is dropped: ``a,-b`` is ``a`` if b became a.
     ``retired`` are topics that have no posts any more, with the slug or URL that each leads to. One that leads to another topic is
     replaced by that one where it is asked for; else a group that asks for it is dropped, and so is its exclusion.
     Raises SelectionError when a topic does not exist, or when nothing can be in the selection.
     """
     aliases, retired = aliases or {}, retired or {}
-    present = _renamed(selection, lambda slug: aliases.get(slug, slug))
-    if unknown := [slug for slug in present.topics if slug not in {ALL, *topics, *retired}]:
+    named = _renamed(selection, lambda slug: aliases.get(slug, slug))
+    if unknown := [slug for slug in named.topics if slug not in {ALL, *topics, *retired}]:
         some = f"There is no topic {_listed(unknown)}" if len(unknown) == 1 else f"There are no topics {_listed(unknown)}"
         raise SelectionError(f"{some}. All topics: /api/topics.json")
-    gone = tuple(slug for slug in present.topics if slug in retired)
+    gone = tuple(slug for slug in named.topics if slug in retired)
     heirs = {slug: _heir(slug, topics, aliases, retired) for slug in gone}
+    present = _merged(canonical(selection), aliases)
     groups = [[heirs.get(slug, slug) for slug in group] for group in present.any_of]
     without = tuple(slug for slug in present.without if slug not in heirs)
     normal = canonical(Selection(tuple(tuple(group) for group in groups if all(group)), without))
@@ -96,6 +111,13 @@ def resolve(
     if not normal.any_of:
         raise SelectionError("No post can be in this selection: it excludes everything that it asks for.")
     return normal
+
+
+def _merged(meant: Selection, aliases: Mapping[str, str]) -> Selection:
+    """By present slugs, without the exclusions of what is asked for: in a normal form they can only have come together since."""
+    present = _renamed(meant, lambda slug: aliases.get(slug, slug))
+    wanted = {slug for group in present.any_of for slug in group}
+    return Selection(present.any_of, tuple(slug for slug in present.without if slug not in wanted))
 
 
 def _heir(slug: str, topics: Collection[str], aliases: Mapping[str, str], retired: Mapping[str, str]) -> str:
