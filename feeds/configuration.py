@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from importlib import import_module
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from feeds.terms import term
 
 REVISED = ".revised"
 """What follows a topic's slug in the addresses of its feed with revisions; no slug ends in it."""
@@ -76,31 +77,6 @@ def _language(value: str) -> str:
     return value
 
 
-def _term(value: str) -> str:
-    if (pattern := pattern_in(value)) is None:
-        if lost := [word for word in value.split() if re.fullmatch(r".*\w.*\*", word) and not re.fullmatch(r"\w+\*", word)]:
-            raise ValueError(f"{lost[0]!r} matches nothing: a prefix is letters and digits before *; else write a /pattern/")
-        return value
-    re2 = import_module("re2")  # a configuration without patterns does without it
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        re2.compile(pattern, options)
-    except re2.error as error:
-        raise ValueError(f"must hold a regular expression as RE2 knows them between its slashes: {_said(error)}") from None
-    return value
-
-
-def pattern_in(term: str) -> str | None:
-    """The regular expression in a term that is written ``/between slashes/``; None where the term is words."""
-    return term[1:-1] if len(term) > 2 and term[0] == term[-1] == "/" else None
-
-
-def _said(error: Exception) -> str:
-    reason = error.args[0] if error.args else error
-    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-
-
 Slug = Annotated[str, AfterValidator(_slug)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
@@ -109,7 +85,7 @@ PositiveDuration = Annotated[timedelta, BeforeValidator(_duration), AfterValidat
 Zone = Annotated[str, AfterValidator(_zone)]
 Language = Annotated[str, AfterValidator(_language)]
 Text = Annotated[str, Field(min_length=1)]
-Term = Annotated[str, Field(min_length=1), AfterValidator(_term)]
+Term = Annotated[str, Field(min_length=1), AfterValidator(term)]
 Content = Literal["full", "summary"]
 
 
@@ -250,7 +226,7 @@ class Topic(Table):
     ``aliases`` are former slugs, whose addresses lead here for ever. ``content`` outranks the site's.
     ``revised``: another feed beside the topic's carries substantive revisions of its posts as entries of their own.
     ``title_terms`` are sure, ``terms`` good, ``hints`` weak signs; ``code`` is looked for in blocks of code; ``against`` speaks
-    against the topic. A term between slashes is a regular expression (RE2).
+    against the topic. A term between slashes is a regular expression (RE2); slug, title and tags are words, whatever is in them.
     """
 
     slug: Slug
@@ -283,6 +259,12 @@ class Override(Table):
     topics: tuple[Slug, ...] | None = None
     add: tuple[Slug, ...] = ()
     remove: tuple[Slug, ...] = ()
+
+    @model_validator(mode="after")
+    def _wants_something(self) -> Override:
+        if self.topics is None and not self.add and not self.remove:
+            raise ValueError("must say what is wanted of the post: topics, add or remove")
+        return self
 
     def wants(self, topic: str) -> bool | None:
         """Whether the post is to be in a topic; None where the rules decide."""

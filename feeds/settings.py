@@ -28,6 +28,7 @@ from feeds.slugs import with_slugs
 from feeds.sources import KINDS
 from feeds.sources.requirements import mistakes
 from feeds.topics import lifecycle
+from feeds.topics.exceptions import mistakes as exceptions
 
 PREFIX = "TOPICFEEDS_"
 CONFIG_VARIABLE = "TOPICFEEDS_CONFIG"
@@ -207,6 +208,7 @@ def _between_tables(data: Mapping[str, Any]) -> Iterator[Problem]:
     for n, topic in topics:
         if topic.get("slug") == ALL:
             yield Problem(f"topics.{n}.slug", f"'{ALL}' is the built-in topic of every post; choose another slug")
+    yield from exceptions(_tables(data.get("overrides")))
     yield from _unknown_topics(_tables(data.get("overrides")), sorted(str(topic.get("slug")) for _, topic in topics))
     for n, source in sources:
         kind = source.get("kind", "feed")

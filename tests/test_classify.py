@@ -243,6 +243,17 @@ def test_the_owner_has_the_last_word_on_a_post(override: dict[str, object], topi
     assert topics_of(classifier.classify(replace(post, url="https://blog.example/other/", id="x"))) == {"a"}
 
 
+def test_overrides_of_one_post_add_up_however_they_name_it() -> None:
+    post = titled("Raft", url="https://blog.example/p/41/")
+    rules = tuple(a_topic(slug=slug, title=slug, terms=("raft",) if slug in "ab" else ()) for slug in "abcd")
+    named = ("https://blog.example/p/41", "http://www.blog.example/p/41/?utm_source=x", post.id)
+    wanted = ({"add": ("c",)}, {"remove": ("a",)}, {"add": ("d",)})
+    overrides = [Override(post=name, **said) for name, said in zip(named, wanted, strict=True)]
+    classifier = Classifier(rules, language="en", overrides=overrides)
+    assert topics_of(classifier.classify(post)) == {"b", "c", "d"}
+    assert topics_of(classifier.classify(replace(post, url="https://blog.example/p/4/", id="x"))) == {"a", "b"}
+
+
 @pytest.mark.parametrize("tag", ["memory-models", "Memory Models", "memory model"])
 def test_a_tag_that_names_the_topic_decides_whatever_else_is_there(tag: str) -> None:
     topic = a_topic(slug="memory-models", title="Memory models", needs=("x",), never=("y",), threshold=100)
@@ -278,6 +289,31 @@ def test_a_pattern_may_be_what_a_topic_needs_or_never_holds() -> None:
 def test_a_pattern_that_is_none_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"must hold a regular expression .* between its slashes: missing \)"):
         a_topic(terms=("/(/",))
+
+
+def test_names_are_no_patterns() -> None:
+    topic = a_topic(title="/(/", tags=("/r/c(/", "/r/rust/"))
+    assert classify(titled("x", tags=("/r/rust/",)), topic)
+    assert not classify(titled("x", tags=("or/rustic",)), topic)
+
+
+def test_of_thousands_of_patterns_each_finds_what_it_finds_alone() -> None:
+    topics = [a_topic(slug=f"t{n}", title=f"T{n}", terms=(rf"/\bfoo{n}\b.{{0,40}}bar\b/",)) for n in range(1500)]
+    classifier = Classifier(topics, language="en")
+    assert topics_of(classifier.classify(titled("Foo0 and bar"))) == {"t0"}
+    assert topics_of(classifier.classify(titled("foo99 foo100 foo1499 bars and BAR"))) == {"t99", "t100", "t1499"}
+    assert not classifier.classify(titled("foo15000 bar"))
+
+
+def test_patterns_that_are_too_large_together_find_what_they_find() -> None:
+    topics = [a_topic(slug=f"t{n}", title=f"T{n}", terms=(rf"/q{n}\pL{{1,30}}z/",)) for n in range(50)]
+    found = Classifier(topics, language="en").classify(titled("q7" + "é" * 9 + "z"))
+    assert topics_of(found) == {"t7"}
+
+
+def test_a_pattern_that_is_too_large_alone_is_refused() -> None:
+    with pytest.raises(ValidationError, match="pattern too large"):
+        a_topic(terms=(r"/\pL{1000}\pL{1000}/",))
 
 
 @pytest.mark.parametrize("term", ["sync.*", "c++*", "why lock-free*"])

@@ -9,6 +9,7 @@ import pytest
 from feeds.topics.classify import Classifier
 from feeds.topics.evaluation import Label, evaluate
 from feeds.topics.labels import LabelsError, read
+from feeds.topics.look import measure
 from feeds.topics.verdicts import NO_TEXT, explained, explained_json, nearest
 from tests.builders import a_post, a_topic
 from tests.conftest import TOPICS, topicfeeds, write_config
@@ -131,6 +132,9 @@ def test_hints_alone_are_said_to_count_nothing() -> None:
         ("[]", "it must be a JSON object"),
         ('{"url": "https://blog.example/x/"}', "no stored post has the url"),
         ('{"title": "x", "pos": "go"}', "pos must be a list of words"),
+        ('{"title": "x", "pos": ["go"], "neg": ["go"]}', "'go' is both in pos and in neg"),
+        ("[" * 100_000, "recursion"),
+        (r'{"title": "half a pair: \ud800"}', "surrogates not allowed"),
     ],
 )
 def test_a_broken_label_is_named_with_its_line(tmp_path, line, message) -> None:
@@ -146,6 +150,15 @@ def test_a_label_may_name_a_stored_post(tmp_path) -> None:
     post = a_post()
     (label,) = read(file, {post.url: post}.get)
     assert (label.post, label.belongs) == (post, {"go"})
+
+
+def test_what_is_measured_are_the_rules_without_the_exceptions(tmp_path, configure) -> None:
+    file = tmp_path / "labels.jsonl"
+    file.write_text('{"title": "Sailing", "url": "https://blog.example/x/", "pos": [], "neg": ["go"]}\n')
+    topic = {"slug": "go", "title": "Go", "terms": ["goroutine"]}
+    override = {"post": "https://blog.example/x/", "add": ["go"]}
+    (score,), unknown = measure(configure(topics=[topic], overrides=[override]), file)
+    assert (score.wrong, score.left, unknown) == ((), 1, [])
 
 
 @pytest.fixture

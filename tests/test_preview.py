@@ -53,6 +53,10 @@ EDITS = {
     "content of a topic": {"topics": [{**GO, "content": "summary"}, RAFT]},
     "content of the site": {"site": {"content": "summary"}},
     "title of the site": {"site": {"title": "Journal"}},
+    "author of the site": {"site": {"author": "Somebody Else"}},
+    "rights": {"site": {"rights": "CC BY 4.0"}},
+    "image": {"site": {"image": "https://blog.example/image.png"}},
+    "icon": {"site": {"icon": "https://blog.example/icon.png"}},
     "language": {"site": {"language": "fr"}},
     "revisions wanted": {"topics": [{**GO, "revised": True}, RAFT]},
     "fewer items": {"site": {"items": 3}},
@@ -155,7 +159,7 @@ class Feedparser:
 
 def _parsed(entry):
     texts = [*(content.value for content in entry.get("content", ())), entry.get("summary")]
-    return entry.title, entry.link, entry.updated, texts, [tag.term for tag in entry.get("tags", ())]
+    return entry.title, entry.link, entry.updated, texts, entry.get("author"), [tag.term for tag in entry.get("tags", ())]
 
 
 class Reader:
@@ -169,7 +173,7 @@ class Reader:
         with suppress(reader.ParseError):  # 410
             self._reader.update_feed(self._url)
         shown = self._reader.get_entries(feed=self._url)
-        return {e.id: (e.title, e.link, e.updated, e.summary, [content.value for content in e.content]) for e in shown}
+        return {e.id: (e.title, e.link, e.updated, e.summary, e.author, [content.value for content in e.content]) for e in shown}
 
 
 class Newsboat:
@@ -334,7 +338,11 @@ def test_what_becomes_of_a_feed_with_revisions_is_foretold_too(world, tmp_path, 
 
 def words_of(feed):
     language = feed.title_detail.language or ""
-    return {"id": feed.id, "title": feed.title, "subtitle": feed.subtitle, "language": language, "page": feed.link}
+    author = f"{feed.author_detail.name} {feed.author_detail.href}"
+    pictures = {"icon": feed.get("icon", ""), "logo": feed.get("logo", "")}
+    named = {"author": author, "contributor": "", "rights": feed.get("rights", ""), "category": feed.tags[0].label}
+    told = {"id": feed.id, "title": feed.title, "subtitle": feed.subtitle, "language": language, "page": feed.link}
+    return told | named | pictures
 
 
 def test_a_preview_before_anything_was_published_calls_every_feed_new(configure, clock, tmp_path):

@@ -271,6 +271,23 @@ def test_an_override_names_a_topic_that_there_is(folder: Path) -> None:
     assert found == {"overrides.0.add": "'kernels' is no topic; did you mean 'kernel'?"}
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "where"),
+    [("topics = []", 'topics = ["kernel"]', "topics"), ('add = ["kernel"]', 'remove = ["kernel"]', "remove")],
+)
+def test_overrides_of_one_post_that_contradict_each_other_are_a_mistake(folder: Path, one: str, other: str, where: str) -> None:
+    beside = f'[[overrides]]\npost = "https://blog.example/p/41/"\n{other}\n'
+    (folder / "topicfeeds.overrides.toml").write_text(beside, encoding="utf-8")
+    found = mistakes(folder, SOUND + f'[[overrides]]\npost = "https://blog.example/p/41"\n{one}\n')
+    assert found == {f"overrides.1.{where}": "contradicts overrides.0, which is of the same post"}
+
+
+def test_an_override_that_wants_nothing_is_a_mistake(folder: Path) -> None:
+    found = mistakes(folder, SOUND + '[[overrides]]\npost = "a"\n')
+    assert list(found) == ["overrides.0"]
+    assert "must say what is wanted of the post" in found["overrides.0"]
+
+
 def test_the_file_beside_holds_overrides_only(folder: Path) -> None:
     (folder / "topicfeeds.overrides.toml").write_text(SITE, encoding="utf-8")
     assert mistakes(folder, SOUND) == {"site": "has no place in topicfeeds.overrides.toml, which holds overrides only"}

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from feeds.model import ALL
+from feeds.model import ALL, Topic
 from feeds.settings import load
+from feeds.topics.propose import propose_topics
 from feeds.topics.suggest import Known, suggest
-from tests.builders import a_post, a_topic
+from tests.builders import a_draft, a_post, a_topic
 from tests.conftest import open_pipeline, topicfeeds, write_config
 from tests.fakes import NOW, Item, Time, rss
 
@@ -68,6 +69,28 @@ def test_slugs_that_are_or_were_in_use_are_not_given_again_and_the_owner_names_o
     assert slugs == ["kernel", "postgres-2"]
     unnamed = suggested(found)[0]
     assert (unnamed.topic.slug, "Latin letters" in unnamed.remark) == ("topic-1", True)
+
+
+@pytest.mark.parametrize("tag", ["node.*", "std::*", "c*", "*", "/(/", "//", "[x", "a*b", "\\d+", "(?i)"])
+def test_whatever_an_author_calls_a_tag_is_suggested_as_that_tag_or_not_at_all(tag):
+    cats = [("Cats", ["cats"]), ("Nodes", ["nodes"])]
+    found = posts(*((f"a{n}", [tag]) for n in range(3)), *cats, *OTHERS)
+    for suggestion in suggested(found):
+        assert {post.tags for post in suggestion.posts} == {(tag,)}
+        load_topic(suggestion.topic)
+    propose_topics([a_draft(title=post.title, tags=post.tags, summary="", content="") for post in found])
+
+
+def test_a_tag_between_slashes_is_no_regular_expression():
+    found = posts(*((f"a{n}", ["/r/rust/"]) for n in range(3)), ("Or", ["or/rustic"]), *OTHERS)
+    (suggestion,) = suggested(found)
+    assert (suggestion.topic.tags, suggestion.topic.title_terms) == (("/r/rust/",), ())
+    assert [post.title for post in suggestion.posts] == ["a0", "a1", "a2"]
+
+
+def load_topic(topic):
+    """As it is read when it stands in a configuration."""
+    return Topic.model_validate(topic.model_dump(mode="json"))
 
 
 # -- the commands ------------------------------------------------------------------------------------------------------

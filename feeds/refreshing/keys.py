@@ -56,6 +56,16 @@ def url_key(url: str) -> str:
     return _bounded(f"url:{canonical_url(url)}")
 
 
+def post_key(name: str) -> str:
+    """What is equal for two names of one post as a person writes them: addresses by ``url_key``, ids as they are."""
+    if not name.lower().startswith(("http://", "https://")):
+        return name
+    try:
+        return url_key(name)
+    except ValueError:  # no address after all
+        return name
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Where drafts come from: the source's id, the ``host`` at which it is asked, and the host that is the blog's ``home``."""

@@ -29,15 +29,23 @@ def read(file: Path, stored: Callable[[str], Post | None]) -> Iterator[Label]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield _label(json.loads(line), stored)
-            except (ValueError, TypeError, AttributeError) as error:
+                yield _label(_whole(json.loads(line)), stored)
+            except (ValueError, TypeError, AttributeError, RecursionError) as error:
                 raise LabelsError(f"{file}:{number}: is no label: {error}") from None
+
+
+def _whole(row: Any) -> Any:
+    """The value, if it can be written: half a surrogate pair, which JSON can spell, is no character. Raises ValueError."""
+    json.dumps(row, ensure_ascii=False).encode()
+    return row
 
 
 def _label(row: Any, stored: Callable[[str], Post | None]) -> Label:
     if not isinstance(row, dict):
         raise TypeError("it must be a JSON object")
     belongs, others = (_words(row, key) for key in ("pos", "neg"))
+    if both := sorted(set(belongs) & set(others)):
+        raise ValueError(f"{both[0]!r} is both in pos and in neg")
     if row.get("title"):
         return Label(_post(row), frozenset(belongs), frozenset(others))
     post = stored(str(row.get("url") or ""))

@@ -30,6 +30,10 @@ _ATOM = "{http://www.w3.org/2005/Atom}"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
+_WORDS = ("id", "title", "subtitle", "author", "contributor", "rights", "icon", "logo", "category")
+"""The elements in which a feed speaks of itself (RFC 4287 §4.1.1), but for its program, its time, and addresses of the feed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An entry as a reader knows it; ``rest`` is the fingerprint of all that it shows of it, text and tags included."""
@@ -43,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A feed as a reader sees it: its own words (id, title, subtitle, language, page), its entries in order, its bytes."""
+    """A feed as a reader sees it: its own words (id, title, author, …, language, page), its entries in order, its bytes."""
 
     words: Mapping[str, str]
     entries: tuple[Entry, ...]
@@ -121,9 +125,15 @@ def _names(topic: str) -> tuple[str, str]:
 def read(body: bytes) -> Document:
     """An Atom document as a reader sees it."""
     root = etree.fromstring(body)
-    words = {name: root.findtext(f"{_ATOM}{name}") or "" for name in ("id", "title", "subtitle")}
+    words = {name: ", ".join(map(_said, root.iterfind(f"{_ATOM}{name}"))) for name in _WORDS}
     entries = tuple(_entry(entry) for entry in root.iterfind(f"{_ATOM}entry"))
     return Document(words | {"language": root.get(_LANGUAGE) or "", "page": _link(root)}, entries, body)
+
+
+def _said(element: etree._Element) -> str:
+    """What an element of the feed says: its text and its parts', and of a category its name."""
+    parts = [text for part in element.itertext() if (text := str(part).strip())]
+    return " ".join(parts) or element.get("label") or element.get("term") or ""
 
 
 def _entry(entry: etree._Element) -> Entry:

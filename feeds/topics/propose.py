@@ -16,6 +16,7 @@ import snowballstemmer
 
 from feeds.model import Draft, Post, Topic
 from feeds.slugs import slug_of
+from feeds.terms import pattern_in
 from feeds.text import excerpt, one_line, plain
 from feeds.topics.classify import Classifier
 
@@ -48,6 +49,9 @@ _STOP = frozenset(
     """.split()  # noqa: SIM905  a list of words reads as words
 )
 _TOKEN = re.compile(r"\.?[^\W\d_][\w]*(?:[.\-'’_][\w]+)*(?:\+\+|#)?")
+
+_WILD = re.compile(r"\*(?!\w)")
+"""Where an author's tag would be read as the beginning of other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +122,20 @@ def topic_of(label: Label) -> Topic:
     """Tags decide where there are tags; a title that names the subject counts as well, unless the name says too little."""
     spelling = min(label.spellings, key=lambda name: (-label.spellings[name], name))
     title = spelling if label.is_tag and spelling != spelling.lower() else spelling[:1].upper() + spelling[1:]
-    telling = len(spelling) >= 3 and spelling.casefold() not in _STOP
+    telling = len(spelling) >= 3 and spelling.casefold() not in _STOP and pattern_in(spelling) is None
     terms = (spelling,) if telling else ()
     tags = tuple(sorted(label.spellings, key=str.casefold)) if label.is_tag else ()
     return Topic(slug="topic", title=title, tags=tags, title_terms=terms, terms=() if label.is_tag else terms)
 
 
 def tag_labels(posts: Sequence[Post]) -> list[Label]:
-    """The authors' tags, case and plural folded; those that name no subject are left out."""
+    """The authors' tags, case and plural folded; those that name no subject, or more than themselves, are left out."""
     labels: dict[str, Label] = {}
     for number, post in enumerate(posts):
         for tag in post.tags:
             name = one_line(tag).lstrip("#").strip()
             folded = " ".join(_fold(word) for word in name.casefold().split())
-            if folded and name.casefold() not in _NO_TOPICS and len(name) <= 60:
+            if folded and name.casefold() not in _NO_TOPICS and len(name) <= 60 and not _WILD.search(name):
                 label = labels.setdefault(folded, Label(Counter(), set(), is_tag=True))
                 label.spellings[name] += 1
                 label.posts.add(number)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from feeds.configuration import Override, pattern_in
+from feeds.configuration import Override
 from feeds.model import Membership, Post, Rule, Topic, Verdict
+from feeds.refreshing.keys import post_key
+from feeds.terms import pattern_in
 from feeds.topics.classify.fields import fields
 from feeds.topics.classify.judge import THRESHOLD, WEIGHTS, Hit, judge, may_belong, overridden
 from feeds.topics.classify.patterns import Patterns
@@ -17,6 +19,7 @@ from feeds.topics.classify.phrases import Goal, Phrases
 
 __all__ = ["THRESHOLD", "WEIGHTS", "Classifier", "topics_of"]
 
+_NAMES: tuple[Rule, ...] = ("named", "tags")
 _ANYWHERE: tuple[Rule, ...] = ("needs", "never")
 
 
@@ -26,11 +29,13 @@ class Classifier:
     def __init__(self, topics: Sequence[Topic], *, language: str, overrides: Iterable[Override] = ()) -> None:
         self._topics = tuple(topics)
         self._language = _base(language) or "en"
-        self._overrides = {override.post: override for override in overrides}
+        self._overrides: dict[str, list[Override]] = {}
+        for override in overrides:
+            self._overrides.setdefault(post_key(override.post), []).append(override)
         terms = list(_terms(self._topics))
-        self._words = [(words, goal) for words, goal in terms if pattern_in(words) is None]
+        self._words = [(words, goal) for words, goal in terms if _pattern(words, goal) is None]
         self._phrases: dict[str, Phrases] = {}
-        self._patterns = Patterns([(pattern, goal) for words, goal in terms if (pattern := pattern_in(words)) is not None])
+        self._patterns = Patterns([(pattern, goal) for words, goal in terms if (pattern := _pattern(words, goal)) is not None])
 
     def classify(self, post: Post) -> tuple[Membership, ...]:
         """The topics that a post belongs to, in the order of the configuration."""
@@ -55,7 +60,10 @@ class Classifier:
         return verdict
 
     def _overrides_of(self, post: Post) -> list[Override]:
-        return [self._overrides[name] for name in (post.url, post.id) if name in self._overrides]
+        """What the owner wants of a post: first all of its topics, then single ones, which have the last word."""
+        found = {post_key(name): None for name in (post.url, post.id)} if self._overrides else ()
+        named = [override for key in found for override in self._overrides.get(key, ())]
+        return sorted(named, key=lambda override: override.topics is None)
 
     def _find(self, post: Post) -> tuple[str, dict[int, list[Hit]]]:
         """The post's language, and per topic what the post holds of its words.
@@ -85,6 +93,11 @@ def _base(tag: str) -> str:
 def topics_of(memberships: Iterable[Membership]) -> frozenset[str]:
     """The slugs of the topics."""
     return frozenset(membership.topic for membership in memberships)
+
+
+def _pattern(words: str, goal: Goal) -> str | None:
+    """The regular expression that a term is. A name is none: authors do have tags such as ``/r/rust/``."""
+    return None if goal.rule in _NAMES else pattern_in(words)
 
 
 def _terms(topics: Sequence[Topic]) -> Iterator[tuple[str, Goal]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from feeds.model import Evidence, Field, Limit, Rule, Topic, Verdict
 from feeds.topics.classify.phrases import Find, Goal
 
-RULES = "4"
+RULES = "5"
 """Version of the rules of judgement: a change of them has every stored post judged anew."""
 
 THRESHOLD = 2.0
