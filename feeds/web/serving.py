@@ -56,20 +56,20 @@ class ShelfFirst:
         representation = self._shelf.paths.get(path := request["PATH_INFO"])
         if representation is None:
             return None
-        answered = answer(representation, method, request)
-        who = asked("HTTP_USER_AGENT", "")[:_TOLD], asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")[-_TOLD:]
-        self._record((path, answered.status, len(answered.body), *who))
-        return answered
+        return self._recorded(path, answer(representation, method, request), request)
 
     def _found(self, request: Environ) -> Answer | None:
         """The answer to any request for what is on the shelf."""
         if request["REQUEST_METHOD"] not in SAFE_METHODS:
             return None
-        path, asked = request["PATH_INFO"], request.get
-        representation = self._shelf.find(path, asked("QUERY_STRING", ""))
+        path = request["PATH_INFO"]
+        representation = self._shelf.find(path, request.get("QUERY_STRING", ""))
         if representation is None:
             return None
-        answered = answer_in_full_or_part(self._shelf, representation, request)
+        return self._recorded(path, answer_in_full_or_part(self._shelf, representation, request), request)
+
+    def _recorded(self, path: str, answered: Answer, request: Environ) -> Answer:
+        asked = request.get
         who = asked("HTTP_USER_AGENT", "")[:_TOLD], asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")[-_TOLD:]
         self._record((path, answered.status, len(answered.body), *who))
         return answered

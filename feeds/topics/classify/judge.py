@@ -37,6 +37,7 @@ TIMES: Mapping[Field, int] = {"body": 3, "code": 3}
 
 
 _FULL = {(rule, name): weight for rule, fields in WEIGHTS.items() for name, weight in fields.items()}
+_MOST: Mapping[str, float] = {"hints": HINTS, **{str(name): ceiling for name, ceiling in CEILINGS.items()}}
 _ROUNDING = 0.01
 
 
@@ -115,10 +116,10 @@ def _limits(evidence: Iterable[Evidence]) -> Iterator[Limit]:
         of: str = "hints" if item.rule == "hints" else item.field
         sums[of] = sums.get(of, 0.0) + item.weight
         speaks = speaks or (item.weight > 0 and item.rule != "hints")
-    most = {"hints": HINTS if speaks else 0.0, **{str(name): ceiling for name, ceiling in CEILINGS.items()}}
     for of, total in sorted(sums.items()):
-        if of in most and total > most[of]:
-            yield Limit(of, round(total, 3), most[of])
+        most = _MOST.get(of, total) if speaks or of != "hints" else 0.0
+        if total > most:
+            yield Limit(of, round(total, 3), most)
 
 
 def _vetoes(topic: Topic, hits: Sequence[Hit], language: str) -> Iterable[str]:
