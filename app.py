@@ -19,6 +19,7 @@ from feeds.running import handover, lifeline, logs
 from feeds.serving.combinations import Combinations
 from feeds.serving.renderer import Publisher, Renderer
 from feeds.serving.shelf import Shelf
+from feeds.serving.stock import StockedShelf
 from feeds.settings import Settings, load
 from feeds.store import open_store
 from feeds.topics import lifecycle
@@ -37,7 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load()
     logs.configure()
     store = open_store(settings.database_url)
-    shelf, counting = Shelf(store, settings.data), Counting(store, hops=settings.serve.forwarded_hops)
+    shelf, counting = StockedShelf(store, settings.data), Counting(store, hops=settings.serve.forwarded_hops)
     draining = threading.Event()
     app = Flask("topicfeeds", static_folder=None)
     app.url_map.merge_slashes = False
@@ -82,15 +83,9 @@ def worker() -> Flask:
     """The application for a worker process of ``topicfeeds web``: it drains when told to, and ends with its parent."""
     lifeline.hold()
     app = create_app()
-    signal.signal(handover.DRAIN, lambda *_: _drain(app))
+    signal.signal(handover.DRAIN, lambda *_: app.extensions["topicfeeds"]["draining"].set())
     _give_back()
-    handover.announce()
     return app
-
-
-def _drain(app: Flask) -> None:
-    app.extensions["topicfeeds"]["draining"].set()
-    handover.listen_no_more()
 
 
 def _give_back() -> None:

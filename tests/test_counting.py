@@ -12,7 +12,7 @@ FEED = "/feeds/all.atom"
 
 
 def a_hit(path=FEED, *, status="200 OK", size=100, agent="Reader/1", address="192.0.2.1", forwarded=""):
-    return path, status, size, agent, address, forwarded
+    return path, status, size, agent, forwarded, address
 
 
 def found(store):

@@ -7,12 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 
-import granian.server.mp as granian_mp
 import psutil
 import pytest
-from granian.server import MPServer
 
-from feeds.running import server
 from feeds.settings import load
 from tests.conftest import (
     COMMAND,
@@ -189,7 +186,7 @@ def _over_unix(path):
 
 
 def workers(service):
-    """The web workers of a process that keeps them."""
+    """The processes that a web server keeps: as many with connections as with the application."""
     return {child.pid for child in psutil.Process(service.process.pid).children()}
 
 
@@ -200,7 +197,7 @@ def test_a_reload_drops_no_request_and_refuses_none(config):
         with Readers(service.port) as readers:
             time.sleep(0.5)
             service.process.send_signal(signal.SIGHUP)
-            eventually(lambda: not before & workers(service) and len(workers(service)) == 2, within=30)
+            eventually(lambda: not before & workers(service) and len(workers(service)) == 4, within=30)
             reached = readers.answers
             eventually(lambda: readers.answers > reached + 50, within=10)
         assert before
@@ -231,9 +228,3 @@ def test_an_answer_that_is_being_made_is_given_before_the_end(config):
 
 def living(service):
     return [child for child in psutil.Process(service.process.pid).children(recursive=True) if child.status() != "zombie"]
-
-
-def test_granian_has_what_hits_are_answered_by() -> None:
-    """Names of Granian's own: without them a worker serves by WSGI alone."""
-    assert callable(vars(granian_mp)[server._WAY])
-    assert callable(getattr(MPServer, server._WORK))

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from feeds.serving.representation import answer, opaque_tag
-from feeds.serving.shelf import Shelf
+from feeds.serving.stock import StockedShelf
 from feeds.store import Publication, open_store
 from feeds.store.migrate import open_migrated
 from tests.fakes import NOW
@@ -39,7 +39,7 @@ def folder(tmp_path):
 
 def test_what_one_process_has_taken_over_another_only_reads(store, folder):
     put(store, a_publication(body=b"one"), a_publication("/b", b"two", gzip=b"zipped"))
-    first, second = Shelf(store, folder), Shelf(store, folder)
+    first, second = StockedShelf(store, folder), StockedShelf(store, folder)
     assert first.load()
     size = (folder / "shelf").stat().st_blocks
     assert second.load()
@@ -51,7 +51,7 @@ def test_what_one_process_has_taken_over_another_only_reads(store, folder):
 
 def test_a_process_does_not_begin_to_serve_while_another_writes_what_it_would_serve(store, folder):
     put(store, a_publication(body=b"one"))
-    first, second = Shelf(store, folder), Shelf(store, folder)
+    first, second = StockedShelf(store, folder), StockedShelf(store, folder)
     with first._segment.writing() as allowed:
         assert allowed
         assert not second.load()
@@ -65,7 +65,7 @@ def test_a_process_does_not_begin_to_serve_while_another_writes_what_it_would_se
 
 def test_news_replace_and_what_is_gone_is_gone(store, folder):
     put(store, a_publication(body=b"one"), a_publication("/b", b"two"))
-    first, second = Shelf(store, folder), Shelf(store, folder)
+    first, second = StockedShelf(store, folder), StockedShelf(store, folder)
     first.load(), second.load()
     assert body(second) == b"one"
     put(store, a_publication(body=b"three"))
@@ -78,9 +78,9 @@ def test_news_replace_and_what_is_gone_is_gone(store, folder):
 def test_a_restart_without_the_database_serves_what_there_was(database, folder):
     store = open_migrated(database)
     put(store, a_publication(body=b"one"))
-    Shelf(store, folder).load()
+    StockedShelf(store, folder).load()
     store.close()
-    shelf = Shelf(open_store("sqlite:///" + str(folder / "lost.db")), folder)
+    shelf = StockedShelf(open_store("sqlite:///" + str(folder / "lost.db")), folder)
     shelf.load()
     assert body(shelf) == b"one"
     assert shelf.error
@@ -90,8 +90,8 @@ def test_another_store_in_the_place_of_the_first(tmp_path, folder):
     stores = [open_migrated(f"sqlite:///{tmp_path / name}.db") for name in ("one", "two")]
     put(stores[0], a_publication(body=b"one"), a_publication("/only-in-one", b"x"))
     put(stores[1], a_publication(body=b"uno"), a_publication("/more", b"y"), a_publication("/still-more", b"z"))
-    Shelf(stores[0], folder).load()
-    shelf = Shelf(stores[1], folder)
+    StockedShelf(stores[0], folder).load()
+    shelf = StockedShelf(stores[1], folder)
     shelf.load()
     assert (body(shelf), body(shelf, "/only-in-one"), body(shelf, "/more")) == (b"uno", None, b"y")
     for store in stores:
@@ -100,13 +100,13 @@ def test_another_store_in_the_place_of_the_first(tmp_path, folder):
 
 def test_a_damaged_file_is_written_anew(store, folder):
     put(store, a_publication(body=b"one " * 1000))
-    Shelf(store, folder).load()
+    StockedShelf(store, folder).load()
     file = folder / "shelf"
     content = file.read_bytes()
     with file.open("r+b") as damaged:
         damaged.seek(content.index(b"one one"))
         damaged.write(b"ONE")
-    shelf = Shelf(store, folder)
+    shelf = StockedShelf(store, folder)
     shelf.load()
     assert body(shelf) is None
     shelf.load()
@@ -114,22 +114,22 @@ def test_a_damaged_file_is_written_anew(store, folder):
 
 
 def test_a_file_that_has_grown_too_large_is_replaced(store, folder, monkeypatch):
-    monkeypatch.setattr("feeds.serving.shelf._WASTE", 10_000)
-    writer, reader = Shelf(store, folder), Shelf(store, folder)
+    monkeypatch.setattr("feeds.serving.stock._WASTE", 10_000)
+    writer, reader = StockedShelf(store, folder), StockedShelf(store, folder)
     put(store, a_publication("/b", b"stays"))
     for n in range(30):
         put(store, a_publication(body=b"%d" % n * 2000))
         writer.load(), reader.load()
         assert [(body(shelf), body(shelf, "/b")) for shelf in (writer, reader)] == [(b"%d" % n * 2000, b"stays")] * 2
     assert (folder / "shelf").stat().st_blocks * 512 < 40_000, "of some 120,000 bytes that were written"
-    late = Shelf(store, folder)
+    late = StockedShelf(store, folder)
     late.load()
     assert (body(late), body(late, "/b"), len(late)) == (b"29" * 2000, b"stays", 2)
 
 
 def test_a_representation_with_a_query_of_its_own(store, folder):
     put(store, a_publication(body=b"full"), a_publication("/feeds/a.atom?content=summary", b"short"))
-    shelf = Shelf(store, folder)
+    shelf = StockedShelf(store, folder)
     shelf.load()
     assert body(shelf, query="utm_source=x&content=summary") == b"short"
     assert body(shelf, query="content=full") == b"full"
@@ -138,8 +138,8 @@ def test_a_representation_with_a_query_of_its_own(store, folder):
 
 def test_while_another_writes_there_is_nothing_to_wait_for(store, folder):
     put(store, a_publication())
-    shelf = Shelf(store, folder)
-    with Shelf(store, folder)._segment.writing():
+    shelf = StockedShelf(store, folder)
+    with StockedShelf(store, folder)._segment.writing():
         assert not shelf.load()
     assert shelf.load()
 
@@ -148,6 +148,6 @@ def test_a_folder_that_cannot_be_written_to(store, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     put(store, a_publication())
-    shelf = Shelf(store, blocked / "below")
+    shelf = StockedShelf(store, blocked / "below")
     shelf.load()
     assert body(shelf) == b"<feed/>"

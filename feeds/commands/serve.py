@@ -58,7 +58,7 @@ def web(settings: Settings) -> None:
     """Serve what is published, without refreshing (serve starts this by itself)."""
     logs.configure()
     lifeline.hold()
-    import_module("feeds.running.server").run(settings.serve)
+    import_module("feeds.running.server").run(settings)
 
 
 @click.command()

@@ -8,15 +8,13 @@ import signal
 import socket
 import struct
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import starmap
 from pathlib import Path
 
 DRAIN = signal.SIGUSR1
-"""Tells a web worker to take no new connections, as it is about to be ended; ``/readyz`` then says so."""
+"""Tells a web worker that it is about to be ended; ``/readyz`` then says so."""
 
 ANSWERED = 10.0
 """Seconds within which every answer that is being made is there: as long as a combination may take."""
@@ -24,7 +22,6 @@ ANSWERED = 10.0
 READY = "READY_DESCRIPTOR"
 """Environment variable with the file descriptor to which a process writes when it answers requests."""
 
-_POLL = 0.02
 _DESCRIPTORS = Path("/dev/fd")
 _SO_ATTACH_FILTER = 26
 _INSTRUCTION = struct.Struct("HBBI")
@@ -38,17 +35,11 @@ _NO_SYN = (
 
 
 def announce() -> None:
-    """Tell the supervisor, from a thread, as soon as this process listens; without one, do nothing."""
+    """Tell the supervisor that this process answers requests; without one, do nothing."""
     if descriptor := os.environ.pop(READY, ""):
-        threading.Thread(target=_announce, args=(int(descriptor),), name="handover", daemon=True).start()
-
-
-def _announce(descriptor: int) -> None:
-    while not any(True for _ in _listening()):
-        time.sleep(_POLL)
-    with suppress(OSError):  # another worker was first, and nobody listens any more
-        os.write(descriptor, b".")
-        os.close(descriptor)
+        with suppress(OSError):  # another process was first, and nobody listens any more
+            os.write(int(descriptor), b".")
+            os.close(int(descriptor))
 
 
 def listen_no_more() -> None:

@@ -1,11 +1,11 @@
-"""Runs Granian over the application, with the settings that were measured for this service."""
+"""The web server: processes that hold readers' connections and answer hits, and Granian with the application behind them."""
 
 from __future__ import annotations
 
-import gc
 import os
 import resource
-import sys
+import socket
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,15 +14,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import granian.server.mp as granian_mp
 import structlog
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server import MPServer
 
+from feeds.errors import SettingsError
 from feeds.operation import Serving
-from feeds.running.handover import ANSWERED, DRAIN
-from feeds.web.direct import Direct
+from feeds.running.fronts import Fronts
+from feeds.running.handover import ANSWERED, DRAIN, listen_no_more
+from feeds.settings import Settings, load
 
 log = structlog.get_logger(__name__)
 
@@ -32,28 +33,42 @@ _DRAINING = 0.3
 _OVERLAP = 2.0
 """Seconds for which a worker that SIGHUP replaces goes on serving beside the new one, which has to load first."""
 
-_TURN = 0.0002
-"""Seconds after which a thread that computes lets another one have the interpreter, if that waits."""
-
-_DESCRIPTORS = 128
-"""File descriptors that a worker needs besides those of its connections."""
-
-_WAY = "_wsgi_call_wrap"
-"""What Granian makes its callback for a request with, from the application."""
-
-_WORK = "_spawn_wsgi_worker"
-"""What a worker process of Granian's runs."""
+_DESCRIPTORS = 1024
+"""File descriptors that a process needs besides those of readers' connections."""
 
 _KILL_AFTER = int(ANSWERED) + 1
 _SOCKET_MODE = 0o660
 
 
 class _Server(MPServer):
-    """Ends its workers when they have answered what reached them; Granian alone closes connections before it reads from them."""
+    """Granian, which starts, replaces and ends the processes in front of it along with its own workers."""
+
+    def __init__(self, *arguments: Any, fronts: Fronts, settings: Settings, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._fronts = fronts
+        self._settings = settings
+        self.on_startup(lambda: fronts.start(settings))
 
     def shutdown(self, exit_code: int = 0) -> None:
-        _drain(*self.wrks)
+        """Nobody connects any more; what was asked is answered; then the workers end."""
+        _tell_to_drain(self.wrks)
+        listen_no_more()
+        time.sleep(_DRAINING)
+        self._fronts.end()
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+    def _reload(self, spawn_target: Any, target_loader: Any) -> None:
+        """Called on SIGHUP."""
+        try:
+            self._settings = load()
+        except SettingsError as error:
+            log.error("reload.refused", detail=str(error))  # noqa: TRY400  whoever wrote the configuration needs no traceback
+            self.reload_signal = False
+            self.main_loop_interrupt.clear()
+            return
+        super()._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        self._fronts.replace(self._settings)
+        log.info("reload.done")
 
     def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
         """Called on SIGHUP, and without a delay for workers that have died."""
@@ -64,89 +79,100 @@ class _Server(MPServer):
 
 
 def _end(worker: Any, terminate: Callable[[], None]) -> None:
-    _drain(worker)
+    _tell_to_drain([worker])
+    time.sleep(_DRAINING)
     terminate()
 
 
-def _drain(*workers: Any) -> None:
+def _tell_to_drain(workers: list[Any]) -> None:
     for worker in workers:
         with suppress(ProcessLookupError):
             os.kill(worker.inner.pid, DRAIN)
-    time.sleep(_DRAINING)
 
 
-def run(settings: Serving) -> None:
-    """Serve until a signal ends it. Each worker is a process that loads ``app:worker``.
+def run(settings: Settings) -> None:
+    """Serve until a signal ends it. Each of Granian's workers is a process that loads ``app:worker``.
 
     HTTP/1.1 and, for those who begin with it, HTTP/2 without TLS. A head that is too long is answered with 431, one that does not
     come in time ends the connection; no resource takes a body, and none is waited for.
     """
     import_module("app")  # once, for all workers, which are forked
-    direct = hasattr(granian_mp, _WAY) and hasattr(MPServer, _WORK)
-    beside = settings.socket and settings.socket.with_name(f".{settings.socket.name}.{os.getpid()}")
-    server = _Server(
+    _raise_limit(settings.serve.connections)
+    door = _Door(settings.serve)
+    with tempfile.TemporaryDirectory(prefix="topicfeeds-") as folder, door.socket:
+        application = Path(folder) / "application"
+        fronts = Fronts(door.socket, door.open, str(application))
+        _server(settings, application, fronts).serve()
+
+
+def _server(settings: Settings, application: Path, fronts: Fronts) -> _Server:
+    serve = settings.serve
+    return _Server(
         "app:worker",
         factory=True,
         interface=Interfaces.WSGI,
-        address=settings.host,
-        port=settings.port,
-        uds=beside,
-        uds_permissions=_SOCKET_MODE if beside else None,
-        workers=settings.workers,
-        blocking_threads=1 if direct else settings.blocking_threads,  # the one takes all; what is no hit goes on to others
-        backlog=settings.backlog,
-        backpressure=_open_at_once(settings.connections),
+        uds=application,
+        workers=serve.workers,
+        blocking_threads=serve.blocking_threads,
+        backlog=serve.backlog,
+        backpressure=serve.connections,
         http1_settings=HTTP1Settings(
-            header_read_timeout=int(settings.header_timeout.total_seconds() * 1000), max_buffer_size=settings.header_bytes
+            header_read_timeout=int(serve.header_timeout.total_seconds() * 1000), max_buffer_size=serve.header_bytes
         ),
-        http2_settings=HTTP2Settings(max_headers_size=settings.header_bytes),
+        http2_settings=HTTP2Settings(max_headers_size=serve.header_bytes),
         respawn_failed_workers=True,
         respawn_interval=_OVERLAP,
         workers_kill_timeout=_KILL_AFTER,
         websockets=False,
         log_enabled=False,
+        fronts=fronts,
+        settings=settings,
     )
-    if settings.socket and beside:
-        server.on_startup(lambda: _put_in_place(beside, settings.socket))
-    if direct:
-        server.serve(spawn_target=partial(_work, settings.blocking_threads))
-    else:
-        log.warning("web.granian_unknown", hint="hits cost more by WSGI; the lock names a version that is known")
-        server.serve()
 
 
-def _work(threads: int, *arguments: Any) -> None:
-    """What a worker process does: Granian's work, with a way of our own from a request to the application.
+class _Door:
+    """The socket at which the service is reached. It has its address at once, and listens only when somebody can answer.
 
-    Granian offers none; the names used here are its own. Where they are gone, all goes its ordinary way, and a test fails.
+    Until then a predecessor may listen at the same port; the file of a Unix socket takes the place of a predecessor's without a
+    moment in which there is none.
     """
-    ordinarily = getattr(granian_mp, _WAY)
 
-    def directly(application: Any, *options: Any) -> Direct:
-        _stay_responsive()
-        return Direct(application.wsgi_app, ordinarily(application, *options), threads=threads)
+    def __init__(self, serve: Serving) -> None:
+        self._backlog = serve.backlog
+        self._place = serve.socket
+        self._beside = serve.socket and serve.socket.with_name(f".{serve.socket.name}.{os.getpid()}")
+        self.socket = _bound_file(self._beside) if self._beside else _bound_port(serve.host, serve.port)
 
-    setattr(granian_mp, _WAY, directly)  # in this process, which makes one of them
-    getattr(MPServer, _WORK)(*arguments)
-
-
-def _stay_responsive() -> None:
-    """Have hits wait less for what else goes on in this process: collections of garbage, and threads that compute."""
-    gc.collect()
-    gc.freeze()  # what was loaded stays
-    sys.setswitchinterval(_TURN)
+    def open(self) -> None:
+        """Begin to listen. May be called by every process that has this socket."""
+        self.socket.listen(self._backlog)
+        if self._place and self._beside:
+            with suppress(FileNotFoundError):  # another process has done it
+                self._beside.replace(self._place)
 
 
-def _open_at_once(wanted: int) -> int:
-    """How many connections a worker may have open: as many as wanted, where the system lets it have the descriptors."""
+def _bound_file(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    found = socket.socket(socket.AF_UNIX)
+    found.bind(str(path))
+    path.chmod(_SOCKET_MODE)
+    return found
+
+
+def _bound_port(host: str, port: int) -> socket.socket:
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    found = socket.socket(family)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the connections have it from here
+    found.bind(address)
+    return found
+
+
+def _raise_limit(connections: int) -> None:
+    """Have the system allow as many file descriptors as are needed, if it does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    return wanted if soft == resource.RLIM_INFINITY else max(min(wanted, soft - _DESCRIPTORS), 1)
-
-
-def _put_in_place(socket_file: Path, place: Path | None) -> None:
-    """Take the place of another server's socket without a moment in which there is none."""
-    if place is not None:
-        socket_file.replace(place)
+    wanted = 2 * connections + _DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from feeds.serving.representation import Answer, Representation, matches
+from feeds.serving.representation import Answer, Representation, make_answer, matches
 
 _VARY = "A-IM, If-None-Match"
 _MANIPULATION = "feed"
@@ -72,7 +72,7 @@ def as_answer(representation: Representation, base: Edition, body: bytes) -> Ans
     """``226 IM Used``: its ETag is that of the whole document, with which the client asks the next time."""
     ordinary = representation.variants["identity"].ok
     headers = [(name, _value(name, value, body)) for name, value in ordinary.headers]
-    return Answer("226 IM Used", [*headers, ("IM", _MANIPULATION), ("Delta-Base", f'"{base.tag}"')], body)
+    return make_answer("226 IM Used", [*headers, ("IM", _MANIPULATION), ("Delta-Base", f'"{base.tag}"')], body)
 
 
 def _value(name: str, value: str, body: bytes) -> str:

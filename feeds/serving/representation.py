@@ -33,15 +33,25 @@ _OPAQUE = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 class Answer(NamedTuple):
-    """What goes on the wire: a status line, headers, and the body (bytes or a window into a file; empty for HEAD, 304)."""
+    """What goes on the wire: a status line, headers, and the body (bytes or a window into a file; empty for HEAD, 304).
+
+    ``head`` is the beginning of an HTTP/1.1 message with this status and these headers, as bytes.
+    """
 
     status: str
     headers: Headers
     body: bytes | memoryview
+    head: bytes
+
+
+def make_answer(status: str, headers: Headers, body: bytes | memoryview) -> Answer:
+    """An answer, with its head put together once for all requests."""
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), ""]
+    return Answer(status, headers, body, "\r\n".join(lines).encode())
 
 
 _SAID = b"What is here is not what the request insists on (If-Match, If-Unmodified-Since).\n"
-_FAILED = Answer(
+_FAILED = make_answer(
     "412 Precondition Failed",
     [
         ("Content-Type", "text/plain; charset=utf-8"),
@@ -161,7 +171,7 @@ def _variant(coding: str, body: bytes | memoryview, *, tag: str, media_type: str
     described = [("Content-Type", media_type), ("Content-Length", str(len(body))), ("X-Content-Type-Options", "nosniff")]
     if coding != "identity":
         described.append(("Content-Encoding", coding))
-    ok, not_modified = Answer("200 OK", described + shared, body), Answer("304 Not Modified", shared, b"")
+    ok, not_modified = make_answer("200 OK", described + shared, body), make_answer("304 Not Modified", shared, b"")
     return Variant(coding, etag, ok=ok, head=ok._replace(body=b""), not_modified=not_modified)
 
 

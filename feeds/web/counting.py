@@ -13,12 +13,12 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from feeds.configuration import REVISED
+from feeds.serving.recording import Hit, Recorded
 from feeds.store import Store
 from feeds.store.traffic import Reader, Tally, Traffic, add
 
@@ -37,22 +37,11 @@ _FEED = re.compile(rf"/feeds/([^/]+?)(?:{re.escape(REVISED)})?\.([a-z]+)")
 _DECLARED = re.compile(r"(\d{1,9}) (?:subscriber|reader)s?", re.IGNORECASE)
 
 
-class Hit(NamedTuple):
-    """What is kept of a request until it is added up."""
-
-    path: str
-    status: str
-    size: int
-    user_agent: str
-    address: str
-    forwarded: str
-
-
 class Counting:
     """``record`` takes a Hit; ``write`` adds them up. ``hops`` is how many proxies in front are believed in X-Forwarded-For."""
 
     def __init__(self, store: Store, *, hops: int, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._hits: deque[tuple[str, str, int, str, str, str]] = deque(maxlen=WAITING)
+        self._hits: deque[Recorded] = deque(maxlen=WAITING)
         self.record = self._hits.append
         self._store = store
         self._hops = hops
@@ -112,7 +101,7 @@ class Counting:
             if topic and len(self._readers) < _READERS:
                 self._meet(day, topic, hit, key)
 
-    def _recorded(self) -> Iterator[tuple[str, str, int, str, str, str]]:
+    def _recorded(self) -> Iterator[Recorded]:
         while self._hits:
             yield self._hits.popleft()
 

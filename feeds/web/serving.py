@@ -1,6 +1,6 @@
 """Answers requests for what is on the shelf: as a WSGI wrapper in front of Flask, and for Flask's own views, by one function.
 
-On the way of a hit there is no Flask, no lock and no I/O: a look-up by path, a comparison of validators, a return.
+Under ``topicfeeds web`` most of these never come here: the processes in front (``feeds.front``) answer them by the same function.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from flask import Response, request
 from werkzeug.datastructures import Headers
 
+from feeds.serving.recording import Recorded, address_of, told
 from feeds.serving.representation import Answer, Representation, answer
 from feeds.serving.shelf import Shelf
 
@@ -18,18 +19,13 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-Recorded = tuple[str, str, int, str, str, str]
-
 SAFE_METHODS = ("GET", "HEAD")
-
-_TOLD = 200
-"""Characters of a field that are kept until they are counted: of a User-Agent the first, of X-Forwarded-For the last."""
 
 
 class ShelfFirst:
     """WSGI middleware: GET and HEAD of a path on the shelf are answered here, everything else by the application.
 
-    ``record`` is given a ``counting.Hit``, as a plain tuple, for each answer.
+    ``record`` is given a ``Hit``, as a plain tuple, for each answer.
     """
 
     def __init__(self, application: Application, shelf: Shelf, record: Callable[[Recorded], None]) -> None:
@@ -42,36 +38,21 @@ class ShelfFirst:
 
         A list, not a tuple: Granian sends a list as one piece, head and body in one write, and anything else by a channel.
         """
-        answered = self.hit(environ) or self._found(environ)
+        answered = self._answer(environ)
         if answered is None:
             return self._application(environ, start_response)
         start_response(answered.status, answered.headers.copy())
         return [bytes(answered.body)] if answered.body else []
 
-    def hit(self, request: Environ) -> Answer | None:
-        """The answer to what nearly all requests are: for a path that was asked for before, with nothing special to it."""
-        method, asked = request["REQUEST_METHOD"], request.get
-        if method not in SAFE_METHODS or asked("QUERY_STRING") or "HTTP_A_IM" in request:
-            return None
-        representation = self._shelf.paths.get(path := request["PATH_INFO"])
-        if representation is None:
-            return None
-        return self._recorded(path, answer(representation, method, request), request)
-
-    def _found(self, request: Environ) -> Answer | None:
-        """The answer to any request for what is on the shelf."""
+    def _answer(self, request: Environ) -> Answer | None:
         if request["REQUEST_METHOD"] not in SAFE_METHODS:
             return None
         path = request["PATH_INFO"]
         representation = self._shelf.find(path, request.get("QUERY_STRING", ""))
         if representation is None:
             return None
-        return self._recorded(path, answer_in_full_or_part(self._shelf, representation, request), request)
-
-    def _recorded(self, path: str, answered: Answer, request: Environ) -> Answer:
-        asked = request.get
-        who = asked("HTTP_USER_AGENT", "")[:_TOLD], asked("REMOTE_ADDR", ""), asked("HTTP_X_FORWARDED_FOR", "")[-_TOLD:]
-        self._record((path, answered.status, len(answered.body), *who))
+        answered = answer_in_full_or_part(self._shelf, representation, request)
+        self._record((*told(path, answered.status, len(answered.body), request), address_of(request)))
         return answered
 
 
@@ -106,7 +87,6 @@ class _AsAnswered(Response):
 
 def as_answered(answered: Answer) -> Response:
     """An answer as a response of Flask's, byte for byte."""
-    status, headers, body = answered
-    response = _AsAnswered(bytes(body), status=status)
-    response.headers = Headers(headers)
+    response = _AsAnswered(bytes(answered.body), status=answered.status)
+    response.headers = Headers(answered.headers)
     return response

@@ -1,0 +1,211 @@
+"""Connections of readers: a hit is answered where it was read, and all else given to a relay."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from selectors import BaseSelector
+
+from feeds.front.heads import END, Request, may_become_one, read_request
+from feeds.front.hits import Hits, Reply
+from feeds.front.relays import Exchange, Farewell, Inner, Relay, Tunnel, Upstream
+from feeds.front.streams import Stream
+from feeds.serving.recording import Recorded
+
+_PIECE = 16 * 1024
+_SAID = b"The service is starting or overloaded. Try again soon.\n"
+_REFUSAL = b"".join(
+    (
+        b"HTTP/1.1 503 Service Unavailable\r\n",
+        b"Content-Type: text/plain; charset=utf-8\r\n",
+        b"Content-Length: %d\r\n" % len(_SAID),
+        b"Cache-Control: no-store\r\n",
+        b"Retry-After: 5\r\n",
+        b"Connection: close\r\n\r\n",
+    )
+)
+
+
+class Surroundings:
+    """What the clients of a process share. ``patience`` is how many seconds a head may take, and a connection be idle."""
+
+    def __init__(self, hits: Hits, upstream: Upstream, record: Callable[[Recorded], None], *, patience: float) -> None:
+        self.hits = hits
+        self.upstream = upstream
+        self.record = record
+        self.patience = patience
+        self.now = 0.0
+        self.clients: set[Client] = set()
+
+
+class Client(Stream):
+    """A reader's connection."""
+
+    __slots__ = ("_around", "_began", "_closes", "_received", "_relay", "_remembered", "_seen", "peer")
+
+    def __init__(self, sock: socket.socket, peer: str, around: Surroundings, selector: BaseSelector) -> None:
+        super().__init__(sock, selector)
+        self.peer = peer
+        self._around = around
+        self._remembered = around.hits.remembered
+        self._seen = self._began = around.now
+        self._received = bytearray()
+        self._relay: Relay | None = None
+        self._closes = False
+        around.clients.add(self)
+
+    def start(self) -> None:
+        """Read what may be there already, and watch for more."""
+        self.on_read()
+        if self._relay is None and self.is_open:
+            self.watch(reading=True)
+
+    def on_read(self) -> None:
+        """Answer what was answered before without a further look."""
+        try:
+            data = self.sock.recv(_PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        if self._relay is not None:
+            self._relay.take(data)
+            return
+        self._seen = self._around.now
+        reply = self._remembered.get(data)
+        if reply is not None and not self._received:
+            self._send(reply)
+        else:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        if not self._received:
+            self._began = self._seen
+        self._received += data
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Answer what was received, request by request; a relay, or what waits to be written, has to come to an end first."""
+        while self._received and self._relay is None and self.is_open and not self.is_behind and not self._closes:
+            end = self._received.find(END) + len(END)
+            if end < len(END):
+                if not may_become_one(self._received):
+                    self._tunnel_anew()
+                return
+            head = bytes(self._received[:end])
+            request = read_request(head)
+            if request is None:
+                self._tunnel_anew()
+                return
+            del self._received[:end]
+            self._began = self._seen
+            self._answer(head, request)
+
+    def _answer(self, head: bytes, request: Request) -> None:
+        reply = self._around.hits.reply(head, request)
+        if reply is not None:
+            self._send(reply)
+        else:
+            exchange = Exchange(self, self._around.upstream, head, request)
+            self._relay = exchange
+            exchange.start()
+
+    def _send(self, reply: Reply) -> None:
+        self._around.record((*reply.told, self.peer))
+        try:
+            sent = self.sock.sendmsg((reply.head, reply.body)) if reply.body else self.sock.send(reply.head)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        if sent < reply.size:
+            self._closes = reply.closes
+            self.write_rest(reply.head, reply.body, sent)
+        elif reply.closes:
+            self.finish()
+
+    def on_flushed(self) -> None:
+        """Go on where the connection stopped."""
+        self.touch()
+        if self._closes:
+            self.finish()
+        elif self._relay is not None:
+            self._relay.go_on()
+        else:
+            self._go_on()
+
+    def answered(self, *, closes: bool) -> None:
+        """The relay has passed on a whole answer."""
+        self._relay = None
+        self.touch()
+        if closes:
+            self.finish()
+        elif self.is_open:
+            self.watch(reading=True)
+            self._go_on()
+
+    def _tunnel_anew(self) -> None:
+        data, self._received = bytes(self._received), bytearray()
+        try:
+            inner = self._around.upstream.connect()
+        except OSError:
+            self.refuse()
+        else:
+            self.tunnel(inner)
+            inner.write(data)
+
+    def tunnel(self, inner: Inner) -> None:
+        """Let all that comes go through a connection to the application from now on."""
+        self._relay = Tunnel(self, inner, patience=2 * self._around.patience)
+
+    def refuse(self) -> None:
+        """Answer that nobody answers."""
+        self._relay = None
+        self._closes = True
+        self.write(_REFUSAL, _SAID)
+        if not self.is_behind:
+            self.finish()
+
+    def finish(self) -> None:
+        """End the connection when the client has what was written, also where it is still sending."""
+        self._closes = True
+        if self.is_behind or not self.is_open:
+            return
+        if self._relay is None and not self._received:
+            self.close()
+            return
+        self._relay = Farewell()
+        self._received.clear()
+        self.touch()
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+        self.watch(reading=True)
+
+    def close(self) -> None:
+        """End the connection now."""
+        super().close()
+        self._around.clients.discard(self)
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            relay.close()
+
+    def touch(self) -> None:
+        """Something happened on the connection."""
+        self._seen = self._around.now
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it has been waited for long enough."""
+        if self._relay is not None:
+            return self._around.now - self._seen > self._relay.patience
+        return self._around.now - (self._began if self._received else self._seen) > self._around.patience
+
+    def is_idle_since(self, moment: float) -> bool:
+        """Whether nothing was asked since, and nothing is being answered."""
+        waits = self._relay.waits if self._relay is not None else bool(self._received)
+        return not waits and not self.is_behind and self._seen <= moment

@@ -1,0 +1,129 @@
+"""The heads of HTTP/1.1 messages (RFC 9112), read strictly: of what is not plainly a request without a body nothing is read.
+
+Who gets None here passes the bytes on as they came, to a server that knows all of HTTP. So nothing depends on how strangely a
+request may be written, and no two parts of the service can take the same bytes for different requests.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+END = b"\r\n\r\n"
+LONGEST = 16 * 1024
+"""Bytes of a head that is read here."""
+
+_MOST_FIELDS = 100
+_STARTS = (b"GET ", b"HEAD ")
+_VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
+_TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_TEXT = bytes([*b"\t\r\n", *range(0x20, 0x7F), *range(0x80, 0x100)])
+_BODY_OR_MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"http2-settings"))
+_FIELDS = {
+    name.encode(): "HTTP_" + name.upper().replace("-", "_")
+    for name in (
+        "host",
+        "connection",
+        "accept-encoding",
+        "if-none-match",
+        "if-modified-since",
+        "if-match",
+        "if-unmodified-since",
+        "a-im",
+        "sec-fetch-dest",
+        "user-agent",
+        "x-forwarded-for",
+    )
+}
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+) *\r\n", re.IGNORECASE)
+_CLOSES = re.compile(rb"\r\nconnection: *close *\r\n", re.IGNORECASE)
+_KEEPS = re.compile(rb"\r\nconnection: *keep-alive *\r\n", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_BODILESS = (204, 304)
+
+
+class Request(NamedTuple):
+    """A GET or HEAD without a body. ``target`` is as it was sent.
+
+    ``fields`` are those on which an answer of ours may depend, under their WSGI names; one that came twice is joined by a comma.
+    ``closes``: the connection ends with the answer.
+    """
+
+    method: str
+    target: str
+    fields: dict[str, str]
+    closes: bool
+
+
+class Framing(NamedTuple):
+    """How far an answer goes: ``length`` bytes of body, None where that cannot be told; and whether its connection then ends."""
+
+    length: int | None
+    closes: bool
+
+
+def may_become_one(beginning: bytes | bytearray) -> bool:
+    """Whether what has no end yet may be the beginning of a head that is read here."""
+    plain = any(start.startswith(beginning[: len(start)]) for start in _STARTS)
+    return plain and len(beginning) < LONGEST and beginning.count(b"\n") == beginning.count(b"\r\n")
+
+
+def read_request(head: bytes) -> Request | None:
+    """A request, from all bytes of its head with the empty line; None where that is not plainly one (RFC 9112 §3, §5)."""
+    lines = head[:-4].split(b"\r\n")
+    asked = lines[0].split(b" ")
+    if len(asked) != 3 or not _is_clean(head, len(lines)):
+        return None
+    method, target, version = asked
+    fields = _fields(lines[1:])
+    if fields is None or not target or version not in _VERSIONS or method not in (b"GET", b"HEAD"):
+        return None
+    options = fields.get("HTTP_CONNECTION", "").lower()
+    old = version == b"HTTP/1.0"
+    if old and "keep-alive" in options:
+        return None
+    closes = old or "close" in (option.strip() for option in options.split(","))
+    return Request(method.decode(), target.decode("latin-1"), fields, closes)
+
+
+def _is_clean(head: bytes, lines: int) -> bool:
+    """Whether there are no control characters, and no ends of line but the right ones."""
+    ends = lines + 1
+    return head.count(b"\r") == ends == head.count(b"\n") and not head.translate(None, _TEXT) and lines <= _MOST_FIELDS
+
+
+def _fields(lines: list[bytes]) -> dict[str, str] | None:
+    """Fields on which an answer may depend; None where one is malformed, or announces more than a head."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name.translate(None, _TOKEN):
+            return None
+        name = name.lower()
+        if name in _BODY_OR_MORE:
+            return None
+        if known := _FIELDS.get(name):
+            text = value.strip(b" \t").decode("latin-1")
+            fields[known] = f"{fields[known]},{text}" if known in fields else text
+    return fields
+
+
+def names_one_host(request: Request) -> bool:
+    """Whether it says for which host it is, as every request must (RFC 9112 §3.2)."""
+    host = request.fields.get("HTTP_HOST", "")
+    return bool(host) and "," not in host
+
+
+def with_field(head: bytes, name: str, value: str) -> bytes:
+    """The head of a message with one more field."""
+    return head[:-2] + f"{name}: {value}\r\n\r\n".encode("latin-1")
+
+
+def read_framing(head: bytes, method: str) -> Framing:
+    """How far an answer to a method goes, from its head with the empty line (RFC 9112 §6.3)."""
+    old = head.startswith(b"HTTP/1.0")
+    closes = bool(_CLOSES.search(head)) or (old and not _KEEPS.search(head))
+    if method == "HEAD" or int(head[9:12]) in _BODILESS:
+        return Framing(0, closes)
+    length = None if _CHUNKED.search(head) else _LENGTH.search(head)
+    return Framing(int(length[1]) if length else None, closes)

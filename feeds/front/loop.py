@@ -1,0 +1,143 @@
+"""Waits for all connections at once, and answers what comes: one thread, which nothing else in its process keeps waiting."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable
+
+import structlog
+
+from feeds.front.clients import Client, Surroundings
+from feeds.front.hits import Hits
+from feeds.front.relays import Upstream
+from feeds.serving.recording import Recorded
+from feeds.serving.shelf import POLL, Shelf
+
+log = structlog.get_logger(__name__)
+
+QUIET = 0.3
+"""Seconds without a request after which a connection is closed when the process ends; what was sent has arrived by then."""
+
+_GLANCE = 0.25
+"""Seconds after which the loop looks up where nothing comes."""
+
+_REST = 1.0
+"""Seconds for which no connections are taken where the system has no more room for any."""
+
+_AT_ONCE = 64
+"""Connections that are taken before others get their turn."""
+
+
+class Loop:
+    """Serves what is on a shelf at a listening socket, and passes on all else to the application's.
+
+    ``connections`` are open at once; more wait to be accepted. ``patience``: see Surroundings.
+    """
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        application: str,
+        shelf: Shelf,
+        record: Callable[[Recorded], None],
+        *,
+        patience: float,
+        connections: int,
+    ) -> None:
+        self._listening = listening
+        self._shelf = shelf
+        self._connections = connections
+        self._selector = selectors.DefaultSelector()
+        self._hits = Hits(shelf)
+        self._around = Surroundings(self._hits, Upstream(application, self._selector), record, patience=patience)
+        self._accepts = self._over = False
+        self._rests_until = self._due = 0.0
+        self._ending = self._ends = float("inf")
+        self._parent = os.getppid()
+
+    def run(self) -> None:
+        """Serve until ``end`` was called and everything is answered, or the parent process is gone."""
+        self._listening.settimeout(0)
+        around, select = self._around, self._selector.select
+        while not self._over:
+            found = select(_GLANCE)
+            around.now = time.monotonic()
+            self._hits.look_up()
+            for key, events in found:
+                self._serve(key.data, events)
+            if not self._accepts:
+                self._accept_again()
+            if around.now >= self._due:
+                self._look_around()
+
+    def end(self, *, within: float) -> None:
+        """Take no more connections, answer what was asked, and let ``run`` return within so many seconds."""
+        self._ending = time.monotonic()
+        self._ends = self._ending + within
+        self._due = 0.0
+        self._hits.close_all()
+
+    def _serve(self, ready: Callable[[int], None], events: int) -> None:
+        """A connection that something goes wrong with is the only one that ends."""
+        try:
+            ready(events)
+        except Exception:
+            log.exception("front.crashed")
+            owner = getattr(ready, "__self__", None)
+            if isinstance(owner, Client):
+                owner.close()
+
+    def _accept(self, _events: int) -> None:
+        clients = self._around.clients
+        for _ in range(min(_AT_ONCE, self._connections - len(clients))):
+            try:
+                sock, address = self._listening.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                log.warning("front.cannot_accept", error=str(error), connections=len(clients))
+                self._accept_no_more()
+                self._rests_until = self._around.now + _REST
+                return
+            sock.settimeout(0)
+            Client(sock, address[0] if address else "", self._around, self._selector).start()
+        if len(clients) >= self._connections:
+            self._accept_no_more()
+
+    def _accept_no_more(self) -> None:
+        if self._accepts:
+            self._selector.unregister(self._listening)
+            self._accepts = False
+
+    def _accept_again(self) -> None:
+        around = self._around
+        if around.now >= self._rests_until and around.now < self._ending and len(around.clients) < self._connections:
+            self._selector.register(self._listening, selectors.EVENT_READ, self._accept)
+            self._accepts = True
+
+    def _look_around(self) -> None:
+        """What is done from time to time: take over news, end connections that take too long, and see whether to go on."""
+        around = self._around
+        self._due = around.now + POLL
+        before = self._shelf.edition
+        self._shelf.read_on()
+        if self._shelf.edition != before:
+            self._hits.forget()
+        for client in [client for client in around.clients if client.is_overdue]:
+            client.close()
+        if around.now >= self._ending:
+            self._come_to_an_end()
+        self._over = self._over or os.getppid() != self._parent
+
+    def _come_to_an_end(self) -> None:
+        """Close what is quiet, and be over when that is everything."""
+        around = self._around
+        self._accept_no_more()
+        self._due = around.now + _GLANCE
+        quiet_since = around.now - QUIET
+        for client in [client for client in around.clients if client.is_idle_since(quiet_since)]:
+            client.close()
+        self._over = around.now > self._ends or (not around.clients and self._ending < quiet_since)

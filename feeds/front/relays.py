@@ -1,0 +1,322 @@
+"""What is no hit, passed on to the application: one request with its answer, or all that comes over a connection.
+
+The application is behind a server that knows all of HTTP, at a Unix socket. A connection to it is used for one client at a time.
+"""
+
+from __future__ import annotations
+
+import socket
+from selectors import BaseSelector
+from typing import Protocol
+
+from feeds.front.heads import END, Request, read_framing, with_field
+from feeds.front.streams import Stream
+from feeds.serving.recording import CLIENT
+
+_PIECE = 64 * 1024
+_LONGEST_HEAD = 64 * 1024
+_IDLE = 32
+"""Connections to the application that are kept for later."""
+
+_TRIES = 3
+"""How often a request is passed on, where connections end before anything is answered (RFC 9110 §9.2.2)."""
+
+
+class Asker(Protocol):
+    """The client, as a relay sees it."""
+
+    peer: str
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it has not taken yet what was written to it."""
+
+    def watch(self, *, reading: bool) -> None:
+        """Listen to it, or no more."""
+
+    def write(self, *pieces: bytes) -> None:
+        """Send it something."""
+
+    def answered(self, *, closes: bool) -> None:
+        """Its answer is complete."""
+
+    def touch(self) -> None:
+        """Something happened on its connection."""
+
+    def tunnel(self, inner: Inner) -> None:
+        """Let all that comes go through this connection from now on."""
+
+    def finish(self) -> None:
+        """Nothing more will be answered on its connection."""
+
+    def refuse(self) -> None:
+        """Nobody answers."""
+
+    def close(self) -> None:
+        """Its connection cannot go on."""
+
+
+class Relay(Protocol):
+    """Who answers in the place of this process. ``patience``: seconds that nothing may happen for; ``waits``: for an answer."""
+
+    patience: float
+    waits: bool
+
+    def take(self, data: bytes) -> None:
+        """What the client sent meanwhile."""
+
+    def go_on(self) -> None:
+        """The client has taken what was written to it."""
+
+    def close(self) -> None:
+        """The client is gone."""
+
+
+class Listener(Protocol):
+    """Whom a connection to the application works for."""
+
+    def heard(self, data: bytes) -> None:
+        """What came from the application; nothing at the end."""
+
+    def sent(self) -> None:
+        """The application has taken what was written to it."""
+
+
+class Inner(Stream):
+    """A connection to the application."""
+
+    __slots__ = ("_upstream", "owner")
+
+    def __init__(self, sock: socket.socket, selector: BaseSelector, upstream: Upstream) -> None:
+        super().__init__(sock, selector)
+        self._upstream = upstream
+        self.owner: Listener | None = None
+
+    def on_read(self) -> None:
+        """Pass on what there is."""
+        try:
+            data = self.sock.recv(_PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if self.owner is not None:
+            self.owner.heard(data)
+        else:
+            self._upstream.lose(self)
+
+    def on_flushed(self) -> None:
+        """Pass that on."""
+        if self.owner is not None:
+            self.owner.sent()
+
+    def on_broken(self) -> None:
+        """Nothing more is taken there, but there may be an answer to read, which came early."""
+        self.watch(reading=True)
+
+
+class Upstream:
+    """The connections to the application's socket. Those that are idle are kept, and noticed when they end."""
+
+    def __init__(self, path: str, selector: BaseSelector) -> None:
+        self._path = path
+        self._selector = selector
+        self._idle: list[Inner] = []
+
+    def connect(self) -> Inner:
+        """A new connection. Raises OSError where nobody listens, or more wait already than may."""
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.settimeout(0)
+            sock.connect(self._path)
+        except OSError:
+            sock.close()
+            raise
+        return Inner(sock, self._selector, self)
+
+    def take(self) -> Inner:
+        """A connection, which may be one that was used before."""
+        return self._idle.pop() if self._idle else self.connect()
+
+    def give_back(self, inner: Inner) -> None:
+        """Keep a connection on which everything was answered."""
+        inner.owner = None
+        if len(self._idle) < _IDLE:
+            inner.watch(reading=True)
+            self._idle.append(inner)
+        else:
+            inner.close()
+
+    def lose(self, inner: Inner) -> None:
+        """One of those that were kept has ended."""
+        if inner in self._idle:
+            self._idle.remove(inner)
+        inner.close()
+
+
+class Exchange:
+    """One request and its answer. A request that nobody began to answer is passed on again."""
+
+    patience = 60.0
+    waits = True
+
+    def __init__(self, client: Asker, upstream: Upstream, head: bytes, request: Request) -> None:
+        self._client = client
+        self._upstream = upstream
+        self._message = with_field(head, CLIENT, client.peer) if client.peer else head
+        self._method = request.method
+        self._tries = 0
+        self._head = bytearray()
+        self._left = 0
+        self._closes = False
+        self._inner: Inner | None = None
+        client.watch(reading=False)
+
+    def start(self) -> None:
+        """Pass the request on."""
+        try:
+            self._inner = self._upstream.take() if not self._tries else self._upstream.connect()
+        except OSError:
+            self._client.refuse()
+            return
+        self._tries += 1
+        self._inner.owner = self
+        self._inner.watch(reading=True)
+        self._inner.write(self._message)
+
+    def heard(self, data: bytes) -> None:
+        """Pass on what was answered, as far as the answer goes."""
+        if not data:
+            self._end_early()
+        elif self._left:
+            self._pass_on(data, len(data))
+        else:
+            self._read_head(data)
+
+    def _read_head(self, data: bytes) -> None:
+        self._head += data
+        end = self._head.find(END) + len(END)
+        if end < len(END):
+            if len(self._head) > _LONGEST_HEAD:
+                self._client.refuse()
+            return
+        length, self._closes = read_framing(bytes(self._head[:end]), self._method)
+        if length is None:
+            self._client.write(bytes(self._head))
+            self._become_tunnel()
+        else:
+            self._left = length
+            self._pass_on(bytes(self._head), len(self._head) - end)
+
+    def _pass_on(self, data: bytes, of_body: int) -> None:
+        self._left -= of_body
+        self._client.write(data)
+        if self._left < 0:
+            self._client.close()
+        elif not self._left:
+            self._complete()
+        elif self._inner is not None:
+            self._inner.watch(reading=not self._client.is_behind)
+
+    def _complete(self) -> None:
+        inner, self._inner = self._inner, None
+        if inner is None:  # the client went away while its answer was written
+            return
+        if self._closes:
+            inner.close()
+        else:
+            self._upstream.give_back(inner)
+        self._client.answered(closes=self._closes)
+
+    def _become_tunnel(self) -> None:
+        inner, self._inner = self._inner, None
+        if inner is not None:
+            self._client.tunnel(inner)
+
+    def _end_early(self) -> None:
+        if self._inner is not None:
+            self._inner.close()
+        if self._head:
+            self._client.close()
+        elif self._tries < _TRIES:
+            self.start()
+        else:
+            self._client.refuse()
+
+    def take(self, data: bytes) -> None:
+        """Called by nobody: the client is not listened to."""
+
+    def sent(self) -> None:
+        """Nothing waits for that."""
+
+    def go_on(self) -> None:
+        """Read on, now that the client has taken what there was."""
+        if self._inner is not None:
+            self._inner.watch(reading=True)
+
+    def close(self) -> None:
+        """Nobody wants the answer any more."""
+        if self._inner is not None:
+            self._inner.close()
+            self._inner = None
+
+
+class Tunnel:
+    """All that comes, both ways, until one side ends."""
+
+    def __init__(self, client: Asker, inner: Inner, *, patience: float) -> None:
+        self.patience = patience
+        self.waits = True
+        self._client = client
+        self._inner = inner
+        inner.owner = self
+        inner.watch(reading=True)
+        client.watch(reading=True)
+
+    def take(self, data: bytes) -> None:
+        """Pass on what the client sent."""
+        self.waits = True
+        self._client.touch()
+        self._inner.write(data)
+        if self._inner.is_behind:
+            self._client.watch(reading=False)
+
+    def sent(self) -> None:
+        """Listen to the client again."""
+        self._client.watch(reading=True)
+
+    def heard(self, data: bytes) -> None:
+        """Pass on what was answered."""
+        self.waits = False
+        self._client.touch()
+        if not data:
+            self._inner.close()
+            self._client.finish()
+            return
+        self._client.write(data)
+        if self._client.is_behind:
+            self._inner.watch(reading=False)
+
+    def go_on(self) -> None:
+        """Read on, now that the client has taken what there was."""
+        self._inner.watch(reading=True)
+
+    def close(self) -> None:
+        """The client is gone."""
+        self._inner.close()
+
+
+class Farewell:
+    """Takes what a client still sends after its last answer, so that this reaches it (RFC 9112 §9.6)."""
+
+    patience = 5.0
+    waits = False
+
+    def take(self, data: bytes) -> None:
+        """Throw it away."""
+
+    def go_on(self) -> None:
+        """Nothing is written any more."""
+
+    def close(self) -> None:
+        """Nothing is kept."""
