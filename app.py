@@ -6,16 +6,15 @@ refreshes runs in a process of its own (``topicfeeds clock``).
 
 from __future__ import annotations
 
-import ctypes
 import signal
 import threading
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from flask import Flask
 
 from feeds.publishing.documents import interval_of, origins_of
 from feeds.running import handover, lifeline, logs
+from feeds.running.settling import settle
 from feeds.serving.combinations import Combinations
 from feeds.serving.renderer import Publisher, Renderer
 from feeds.serving.shelf import Shelf
@@ -84,11 +83,5 @@ def worker() -> Flask:
     lifeline.hold()
     app = create_app()
     signal.signal(handover.DRAIN, lambda *_: app.extensions["topicfeeds"]["draining"].set())
-    _give_back()
+    settle()
     return app
-
-
-def _give_back() -> None:
-    """Return to the system what starting needed for a while: with glibc three megabytes that would stay with the process."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)

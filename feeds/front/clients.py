@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
+import os
 from collections.abc import Callable
-from contextlib import suppress
-from selectors import BaseSelector
 
 from feeds.front.heads import END, Request, may_become_one, read_request
 from feeds.front.hits import Hits, Reply
+from feeds.front.polling import Poll
 from feeds.front.relays import Exchange, Farewell, Inner, Relay, Tunnel, Upstream
 from feeds.front.streams import Stream
 from feeds.serving.recording import Recorded
@@ -44,8 +43,8 @@ class Client(Stream):
 
     __slots__ = ("_around", "_began", "_closes", "_received", "_relay", "_remembered", "_seen", "peer")
 
-    def __init__(self, sock: socket.socket, peer: str, around: Surroundings, selector: BaseSelector) -> None:
-        super().__init__(sock, selector)
+    def __init__(self, descriptor: int, peer: str, around: Surroundings, poll: Poll) -> None:
+        super().__init__(descriptor, poll)
         self.peer = peer
         self._around = around
         self._remembered = around.hits.remembered
@@ -58,13 +57,13 @@ class Client(Stream):
     def start(self) -> None:
         """Read what may be there already, and watch for more."""
         self.on_read()
-        if self._relay is None and self.is_open:
+        if self.descriptor >= 0:
             self.watch(reading=True)
 
     def on_read(self) -> None:
         """Answer what was answered before without a further look."""
         try:
-            data = self.sock.recv(_PIECE)
+            data = os.read(self.descriptor, _PIECE)
         except BlockingIOError:
             return
         except OSError:
@@ -90,7 +89,7 @@ class Client(Stream):
 
     def _go_on(self) -> None:
         """Answer what was received, request by request; a relay, or what waits to be written, has to come to an end first."""
-        while self._received and self._relay is None and self.is_open and not self.is_behind and not self._closes:
+        while self._received and self._relay is None and self.descriptor >= 0 and not self.is_behind and not self._closes:
             end = self._received.find(END) + len(END)
             if end < len(END):
                 if not may_become_one(self._received):
@@ -117,7 +116,7 @@ class Client(Stream):
     def _send(self, reply: Reply) -> None:
         self._around.record((*reply.told, self.peer))
         try:
-            sent = self.sock.sendmsg((reply.head, reply.body)) if reply.body else self.sock.send(reply.head)
+            sent = os.writev(self.descriptor, (reply.head, reply.body)) if reply.body else os.write(self.descriptor, reply.head)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -145,7 +144,7 @@ class Client(Stream):
         self.touch()
         if closes:
             self.finish()
-        elif self.is_open:
+        elif self.descriptor >= 0:
             self.watch(reading=True)
             self._go_on()
 
@@ -174,7 +173,7 @@ class Client(Stream):
     def finish(self) -> None:
         """End the connection when the client has what was written, also where it is still sending."""
         self._closes = True
-        if self.is_behind or not self.is_open:
+        if self.is_behind or self.descriptor < 0:
             return
         if self._relay is None and not self._received:
             self.close()
@@ -182,8 +181,7 @@ class Client(Stream):
         self._relay = Farewell()
         self._received.clear()
         self.touch()
-        with suppress(OSError):
-            self.sock.shutdown(socket.SHUT_WR)
+        self.say_end()
         self.watch(reading=True)
 
     def close(self) -> None:
@@ -193,6 +191,11 @@ class Client(Stream):
         relay, self._relay = self._relay, None
         if relay is not None:
             relay.close()
+
+    def put_aside(self, data: bytes) -> None:
+        """Keep what came before it can be answered, and listen to nothing more until then."""
+        self._received += data
+        self.watch(reading=False)
 
     def touch(self) -> None:
         """Something happened on the connection."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import selectors
 import socket
 import time
 from collections.abc import Callable
@@ -11,8 +10,11 @@ from collections.abc import Callable
 import structlog
 
 from feeds.front.clients import Client, Surroundings
+from feeds.front.doors import accept
 from feeds.front.hits import Hits
+from feeds.front.polling import READ, Ready, open_poll
 from feeds.front.relays import Upstream
+from feeds.front.streams import Stream
 from feeds.serving.recording import Recorded
 from feeds.serving.shelf import POLL, Shelf
 
@@ -50,9 +52,9 @@ class Loop:
         self._listening = listening
         self._shelf = shelf
         self._connections = connections
-        self._selector = selectors.DefaultSelector()
+        self._poll = open_poll()
         self._hits = Hits(shelf)
-        self._around = Surroundings(self._hits, Upstream(application, self._selector), record, patience=patience)
+        self._around = Surroundings(self._hits, Upstream(application, self._poll), record, patience=patience)
         self._accepts = self._over = False
         self._rests_until = self._due = 0.0
         self._ending = self._ends = float("inf")
@@ -61,13 +63,18 @@ class Loop:
     def run(self) -> None:
         """Serve until ``end`` was called and everything is answered, or the parent process is gone."""
         self._listening.settimeout(0)
-        around, select = self._around, self._selector.select
+        around, wait, whom = self._around, self._poll.wait, self._poll.whom
         while not self._over:
-            found = select(_GLANCE)
+            found = wait(_GLANCE)
             around.now = time.monotonic()
             self._hits.look_up()
-            for key, events in found:
-                self._serve(key.data, events)
+            for descriptor, events in found:
+                if ready := whom(descriptor):
+                    try:
+                        ready(events)
+                    except Exception:
+                        log.exception("front.crashed")
+                        _give_up(ready)
             if not self._accepts:
                 self._accept_again()
             if around.now >= self._due:
@@ -80,21 +87,11 @@ class Loop:
         self._due = 0.0
         self._hits.close_all()
 
-    def _serve(self, ready: Callable[[int], None], events: int) -> None:
-        """A connection that something goes wrong with is the only one that ends."""
-        try:
-            ready(events)
-        except Exception:
-            log.exception("front.crashed")
-            owner = getattr(ready, "__self__", None)
-            if isinstance(owner, Client):
-                owner.close()
-
     def _accept(self, _events: int) -> None:
         clients = self._around.clients
         for _ in range(min(_AT_ONCE, self._connections - len(clients))):
             try:
-                sock, address = self._listening.accept()
+                descriptor, address = accept(self._listening)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -102,20 +99,19 @@ class Loop:
                 self._accept_no_more()
                 self._rests_until = self._around.now + _REST
                 return
-            sock.settimeout(0)
-            Client(sock, address[0] if address else "", self._around, self._selector).start()
+            Client(descriptor, address, self._around, self._poll).start()
         if len(clients) >= self._connections:
             self._accept_no_more()
 
     def _accept_no_more(self) -> None:
         if self._accepts:
-            self._selector.unregister(self._listening)
+            self._poll.remove(self._listening.fileno())
             self._accepts = False
 
     def _accept_again(self) -> None:
         around = self._around
         if around.now >= self._rests_until and around.now < self._ending and len(around.clients) < self._connections:
-            self._selector.register(self._listening, selectors.EVENT_READ, self._accept)
+            self._poll.add(self._listening.fileno(), READ, self._accept)
             self._accepts = True
 
     def _look_around(self) -> None:
@@ -141,3 +137,10 @@ class Loop:
         for client in [client for client in around.clients if client.is_idle_since(quiet_since)]:
             client.close()
         self._over = around.now > self._ends or (not around.clients and self._ending < quiet_since)
+
+
+def _give_up(ready: Ready) -> None:
+    """End the one connection that something went wrong with."""
+    owner = getattr(ready, "__self__", None)
+    if isinstance(owner, Stream):
+        owner.close()

@@ -5,11 +5,12 @@ The application is behind a server that knows all of HTTP, at a Unix socket. A c
 
 from __future__ import annotations
 
+import os
 import socket
-from selectors import BaseSelector
 from typing import Protocol
 
 from feeds.front.heads import END, Request, read_framing, with_field
+from feeds.front.polling import Poll
 from feeds.front.streams import Stream
 from feeds.serving.recording import CLIENT
 
@@ -42,6 +43,9 @@ class Asker(Protocol):
 
     def touch(self) -> None:
         """Something happened on its connection."""
+
+    def put_aside(self, data: bytes) -> None:
+        """Keep what it sent for when its answer is complete, and listen to nothing more until then."""
 
     def tunnel(self, inner: Inner) -> None:
         """Let all that comes go through this connection from now on."""
@@ -87,15 +91,15 @@ class Inner(Stream):
 
     __slots__ = ("_upstream", "owner")
 
-    def __init__(self, sock: socket.socket, selector: BaseSelector, upstream: Upstream) -> None:
-        super().__init__(sock, selector)
+    def __init__(self, descriptor: int, poll: Poll, upstream: Upstream) -> None:
+        super().__init__(descriptor, poll)
         self._upstream = upstream
         self.owner: Listener | None = None
 
     def on_read(self) -> None:
         """Pass on what there is."""
         try:
-            data = self.sock.recv(_PIECE)
+            data = os.read(self.descriptor, _PIECE)
         except BlockingIOError:
             return
         except OSError:
@@ -118,21 +122,17 @@ class Inner(Stream):
 class Upstream:
     """The connections to the application's socket. Those that are idle are kept, and noticed when they end."""
 
-    def __init__(self, path: str, selector: BaseSelector) -> None:
+    def __init__(self, path: str, poll: Poll) -> None:
         self._path = path
-        self._selector = selector
+        self._poll = poll
         self._idle: list[Inner] = []
 
     def connect(self) -> Inner:
         """A new connection. Raises OSError where nobody listens, or more wait already than may."""
-        sock = socket.socket(socket.AF_UNIX)
-        try:
-            sock.settimeout(0)
-            sock.connect(self._path)
-        except OSError:
-            sock.close()
-            raise
-        return Inner(sock, self._selector, self)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(0)
+            connection.connect(self._path)
+            return Inner(connection.detach(), self._poll, self)
 
     def take(self) -> Inner:
         """A connection, which may be one that was used before."""
@@ -170,7 +170,6 @@ class Exchange:
         self._left = 0
         self._closes = False
         self._inner: Inner | None = None
-        client.watch(reading=False)
 
     def start(self) -> None:
         """Pass the request on."""
@@ -244,7 +243,8 @@ class Exchange:
             self._client.refuse()
 
     def take(self, data: bytes) -> None:
-        """Called by nobody: the client is not listened to."""
+        """One request at a time."""
+        self._client.put_aside(data)
 
     def sent(self) -> None:
         """Nothing waits for that."""

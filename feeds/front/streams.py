@@ -1,30 +1,34 @@
-"""A socket that never blocks, with what still has to be written to it."""
+"""A connection that never waits, with what still has to be written to it.
+
+By its descriptor alone: a socket object of Python's costs as much again as all that is done with most connections.
+"""
 
 from __future__ import annotations
 
+import os
 import socket
-from collections import deque
 from contextlib import suppress
-from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
+
+from feeds.front.polling import READ, WRITE, Poll
 
 Piece = bytes | memoryview
 
 
 class Stream:
-    """One side of a connection. ``on_read`` is called when there is something to read, as long as that is watched for.
+    """One side of a connection, which this object closes; its descriptor must not block, and is -1 when it was closed.
 
-    While something waits to be written nothing is read; ``on_flushed`` is called once it is written, and ``on_broken`` if it
-    cannot be.
+    ``on_read`` is called when there is something to read, as long as that is watched for. While something waits to be written
+    nothing is read; ``on_flushed`` is called once it is written, and ``on_broken`` if it cannot be.
     """
 
-    __slots__ = ("_events", "_reads", "_selector", "_unsent", "sock")
+    __slots__ = ("_events", "_poll", "_reads", "_unsent", "descriptor")
 
-    def __init__(self, sock: socket.socket, selector: BaseSelector) -> None:
-        self.sock = sock
-        self._selector = selector
+    def __init__(self, descriptor: int, poll: Poll) -> None:
+        self.descriptor = descriptor
+        self._poll = poll
         self._events = 0
         self._reads = False
-        self._unsent: deque[Piece] = deque()
+        self._unsent: list[Piece] = []
 
     def on_read(self) -> None:
         """There is something to read, or the end of it."""
@@ -36,11 +40,6 @@ class Stream:
     def on_broken(self) -> None:
         """What is written reaches nobody any more."""
         self.close()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether ``close`` was not called yet."""
-        return self.sock.fileno() >= 0
 
     @property
     def is_behind(self) -> bool:
@@ -63,30 +62,44 @@ class Stream:
         self._unsent.extend(piece for piece in (head[sent:], rest) if piece)
         self._renew()
 
+    def say_end(self) -> None:
+        """Let the other side know that nothing more will be written, while it can still be read from."""
+        with suppress(OSError):
+            connection = socket.socket(fileno=self.descriptor)
+            try:
+                connection.shutdown(socket.SHUT_WR)
+            finally:
+                connection.detach()
+
     def close(self) -> None:
         """End the connection; to do it again does no harm."""
-        self._unsent.clear()
-        self._want(0)
-        self.sock.close()
+        descriptor = self.descriptor
+        if descriptor >= 0:
+            self.descriptor = -1
+            if self._events:
+                self._poll.forget(descriptor)
+            if self._unsent:
+                self._unsent.clear()
+            os.close(descriptor)
 
-    def ready(self, events: int) -> None:
-        """What the selector has found."""
-        if events & EVENT_WRITE:
-            self._flush()
-            if not self._unsent and self.is_open:
-                self.on_flushed()
-        elif self._events & EVENT_READ:
+    def ready(self, _events: int) -> None:
+        """Something was found that was looked for, or an error."""
+        if self._events == READ:
             self.on_read()
+        elif self._events:
+            self._flush()
+            if not self._unsent and self.descriptor >= 0:
+                self.on_flushed()
 
     def _flush(self) -> None:
         try:
             while self._unsent:
                 piece = self._unsent[0]
-                sent = self.sock.send(piece)
+                sent = os.write(self.descriptor, piece)
                 if sent < len(piece):
                     self._unsent[0] = memoryview(piece)[sent:]
                 else:
-                    self._unsent.popleft()
+                    del self._unsent[0]
         except BlockingIOError:
             pass
         except OSError:
@@ -96,17 +109,16 @@ class Stream:
         self._renew()
 
     def _renew(self) -> None:
-        self._want(EVENT_WRITE if self._unsent else EVENT_READ if self._reads else 0)
+        self._want(WRITE if self._unsent else READ if self._reads else 0)
 
     def _want(self, events: int) -> None:
-        """Have the selector look for these events alone."""
-        if events == self._events or not self.is_open:
+        """Have the poll look for these events alone."""
+        if events == self._events or self.descriptor < 0:
             return
         before, self._events = self._events, events
         if not events:
-            with suppress(KeyError):
-                self._selector.unregister(self.sock)
+            self._poll.remove(self.descriptor)
         elif before:
-            self._selector.modify(self.sock, events, self.ready)
+            self._poll.change(self.descriptor, events)
         else:
-            self._selector.register(self.sock, events, self.ready)
+            self._poll.add(self.descriptor, events, self.ready)

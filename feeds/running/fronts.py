@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import signal
 import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 import structlog
 
+from feeds.front.doors import Door
 from feeds.front.loop import Loop
 from feeds.running import handover
+from feeds.running.settling import settle
 from feeds.serving.shelf import Shelf
 from feeds.settings import Settings
 from feeds.store import open_store
@@ -35,18 +35,15 @@ _PAUSE = 0.5
 
 _GLANCE = 0.02
 
-_TURN = 0.0002
-"""Seconds after which a thread that computes lets another one have the interpreter, if that waits."""
-
 _PROBE = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 class Front:
-    """One process. ``listen`` begins to listen at the socket where the service is reached."""
+    """One process."""
 
-    def __init__(self, listening: socket.socket, listen: Callable[[], None], application: str, settings: Settings) -> None:
+    def __init__(self, door: Door, application: str, settings: Settings) -> None:
         self._ready, ready = _FORK.Pipe(duplex=False)
-        arguments = (listening, listen, application, settings, ready)
+        arguments = (door, application, settings, ready)
         self.process: BaseProcess = _FORK.Process(target=_serve, args=arguments, name="front", daemon=True)
         self.process.start()
         ready.close()
@@ -62,10 +59,14 @@ class Front:
 
 
 class Fronts:
-    """As many processes as are configured. For one thread, beside which another looks after them."""
+    """As many processes as are configured, which take connections at a door and pass on to the application's Unix socket.
 
-    def __init__(self, listening: socket.socket, listen: Callable[[], None], application: str) -> None:
-        self._start: Callable[[Settings], Front] = lambda settings: Front(listening, listen, application, settings)
+    For one thread, beside which another looks after them.
+    """
+
+    def __init__(self, door: Door, application: str) -> None:
+        self._door = door
+        self._application = application
         self._settings: Settings | None = None
         self._fronts: list[Front] = []
         self._changing = threading.Lock()
@@ -93,7 +94,7 @@ class Fronts:
         with self._changing:
             former = self._fronts
             self._settings = settings
-            self._fronts = [self._start(settings) for _ in range(settings.serve.workers)]
+            self._fronts = [Front(self._door, self._application, settings) for _ in range(settings.serve.workers)]
         return former
 
     def _look_after(self) -> None:
@@ -107,7 +108,7 @@ class Fronts:
             return front
         assert self._settings is not None
         log.error("front.died", pid=front.process.pid, exit=front.process.exitcode)
-        return self._start(self._settings)
+        return Front(self._door, self._application, self._settings)
 
 
 def _end(fronts: Iterable[Front]) -> None:
@@ -123,7 +124,7 @@ def _end(fronts: Iterable[Front]) -> None:
         process.kill()
 
 
-def _serve(listening: socket.socket, listen: Callable[[], None], application: str, settings: Settings, ready: Connection) -> None:
+def _serve(door: Door, application: str, settings: Settings, ready: Connection) -> None:
     """What the process does."""
     for number in (signal.SIGINT, signal.SIGHUP):  # these are for its parent
         signal.signal(number, signal.SIG_IGN)
@@ -132,7 +133,7 @@ def _serve(listening: socket.socket, listen: Callable[[], None], application: st
     shelf.read_on()
     counting = Counting(open_store(settings.database_url), hops=settings.serve.forwarded_hops)
     loop = Loop(
-        listening,
+        door.socket,
         application,
         shelf,
         counting.record,
@@ -142,19 +143,12 @@ def _serve(listening: socket.socket, listen: Callable[[], None], application: st
     _wait_for(application)
     signal.signal(signal.SIGTERM, lambda *_: loop.end(within=handover.ANSWERED))
     counting.watch()
-    _stay_responsive()
-    listen()
+    settle()
+    door.open()
     handover.announce()
     ready.send_bytes(b".")
     loop.run()
     counting.close()
-
-
-def _stay_responsive() -> None:
-    """Have hits wait less for what else goes on in this process: collections of garbage, and the thread that counts."""
-    gc.collect()
-    gc.freeze()  # what was loaded stays
-    sys.setswitchinterval(_TURN)
 
 
 def _wait_for(application: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import socket
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server import MPServer
 
 from feeds.errors import SettingsError
-from feeds.operation import Serving
+from feeds.front.doors import Door
 from feeds.running.fronts import Fronts
 from feeds.running.handover import ANSWERED, DRAIN, listen_no_more
 from feeds.settings import Settings, load
@@ -37,7 +36,6 @@ _DESCRIPTORS = 1024
 """File descriptors that a process needs besides those of readers' connections."""
 
 _KILL_AFTER = int(ANSWERED) + 1
-_SOCKET_MODE = 0o660
 
 
 class _Server(MPServer):
@@ -97,11 +95,12 @@ def run(settings: Settings) -> None:
     come in time ends the connection; no resource takes a body, and none is waited for.
     """
     import_module("app")  # once, for all workers, which are forked
-    _raise_limit(settings.serve.connections)
-    door = _Door(settings.serve)
+    serve = settings.serve
+    _raise_limit(serve.connections)
+    door = Door(serve.host, serve.port, serve.socket, backlog=serve.backlog)
     with tempfile.TemporaryDirectory(prefix="topicfeeds-") as folder, door.socket:
         application = Path(folder) / "application"
-        fronts = Fronts(door.socket, door.open, str(application))
+        fronts = Fronts(door, str(application))
         _server(settings, application, fronts).serve()
 
 
@@ -128,45 +127,6 @@ def _server(settings: Settings, application: Path, fronts: Fronts) -> _Server:
         fronts=fronts,
         settings=settings,
     )
-
-
-class _Door:
-    """The socket at which the service is reached. It has its address at once, and listens only when somebody can answer.
-
-    Until then a predecessor may listen at the same port; the file of a Unix socket takes the place of a predecessor's without a
-    moment in which there is none.
-    """
-
-    def __init__(self, serve: Serving) -> None:
-        self._backlog = serve.backlog
-        self._place = serve.socket
-        self._beside = serve.socket and serve.socket.with_name(f".{serve.socket.name}.{os.getpid()}")
-        self.socket = _bound_file(self._beside) if self._beside else _bound_port(serve.host, serve.port)
-
-    def open(self) -> None:
-        """Begin to listen. May be called by every process that has this socket."""
-        self.socket.listen(self._backlog)
-        if self._place and self._beside:
-            with suppress(FileNotFoundError):  # another process has done it
-                self._beside.replace(self._place)
-
-
-def _bound_file(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    found = socket.socket(socket.AF_UNIX)
-    found.bind(str(path))
-    path.chmod(_SOCKET_MODE)
-    return found
-
-
-def _bound_port(host: str, port: int) -> socket.socket:
-    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    found = socket.socket(family)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the connections have it from here
-    found.bind(address)
-    return found
 
 
 def _raise_limit(connections: int) -> None:
