@@ -400,6 +400,14 @@ def test_absolute_targets(wired):
     assert (status.split()[1], headers["link"], body) == ("200", f'<https://feeds.example{ATOM}>; rel="self"', wired.get(ATOM)[2])
 
 
+@pytest.mark.parametrize("hosts", [[], ["Host: a", "Host: b"], ["Host: a", "host: a"]])
+def test_a_request_names_one_host(wired, hosts):
+    """RFC 9112 section 3.2."""
+    for path in (ATOM, "/feeds/none.atom"):
+        assert raw(wired.port, f"GET {path} HTTP/1.1", *hosts, "Connection: close")[0].split()[1] == "400"
+    assert raw(wired.port, f"GET {ATOM} HTTP/1.0")[0].split()[1] == "200"
+
+
 def test_what_is_no_request_gets_an_error(wired):
     for lines in (["nonsense"], ["GET /"], ["GET / HTTP/9.9", "Host: x"], [f"GET {ATOM} HTTP/1.1", "Host: x", "no colon"]):
         try:

@@ -53,6 +53,7 @@ def test_an_ordinary_answer_says_everything() -> None:
     assert headers(got) == {
         "content-type": "application/atom+xml; charset=utf-8",
         "content-length": str(len(BODY)),
+        "accept-ranges": "none",
         "x-content-type-options": "nosniff",
         "etag": f'"{TAG}"',
         "last-modified": "Wed, 04 Mar 2026 05:06:07 GMT",

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from feeds.front.heads import END, Request, may_become_one, read_request
 from feeds.front.hits import Hits, Reply
 from feeds.front.polling import Poll
-from feeds.front.relays import Exchange, Farewell, Inner, Relay, Tunnel, Upstream
+from feeds.front.relays import Exchange, Farewell, Relay, Tunnel
 from feeds.front.streams import Stream
+from feeds.front.upstream import Inner, Upstream
 from feeds.serving.recording import Recorded
 
 _PIECE = 16 * 1024
@@ -114,9 +115,11 @@ class Client(Stream):
             exchange.start()
 
     def _send(self, reply: Reply) -> None:
-        self._around.record((*reply.told, self.peer))
+        around = self._around
+        around.record((*reply.told, self.peer))
+        pieces = (reply.head, around.hits.date, reply.body)
         try:
-            sent = os.writev(self.descriptor, (reply.head, reply.body)) if reply.body else os.write(self.descriptor, reply.head)
+            sent = os.writev(self.descriptor, pieces)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -124,7 +127,7 @@ class Client(Stream):
             return
         if sent < reply.size:
             self._closes = reply.closes
-            self.write_rest(reply.head, reply.body, sent)
+            self.write_rest(pieces, sent)
         elif reply.closes:
             self.finish()
 

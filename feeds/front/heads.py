@@ -18,8 +18,8 @@ _STARTS = (b"GET ", b"HEAD ")
 _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TEXT = bytes([*b"\t\r\n", *range(0x20, 0x7F), *range(0x80, 0x100)])
-_BODY_OR_MORE = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"http2-settings"))
-_FIELDS = {
+_BEYOND = ""
+_FIELDS = dict.fromkeys((b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"http2-settings"), _BEYOND) | {
     name.encode(): "HTTP_" + name.upper().replace("-", "_")
     for name in (
         "host",
@@ -97,14 +97,14 @@ def _fields(lines: list[bytes]) -> dict[str, str] | None:
     fields: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(b":")
-        if not colon or not name or name.translate(None, _TOKEN):
+        known = _FIELDS.get(name.lower())
+        if not colon or known == _BEYOND:
             return None
-        name = name.lower()
-        if name in _BODY_OR_MORE:
-            return None
-        if known := _FIELDS.get(name):
+        if known is not None:
             text = value.strip(b" \t").decode("latin-1")
             fields[known] = f"{fields[known]},{text}" if known in fields else text
+        elif not name or name.translate(None, _TOKEN):
+            return None
     return fields
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
 
 from feeds.front.polling import READ, WRITE, Poll
@@ -56,10 +57,12 @@ class Stream:
         self._unsent.extend(piece for piece in pieces if piece)
         self._flush()
 
-    def write_rest(self, head: bytes, body: Piece, sent: int) -> None:
-        """Send what is left of a head and a body after so many bytes of both."""
-        rest = memoryview(body)[max(sent - len(head), 0) :]
-        self._unsent.extend(piece for piece in (head[sent:], rest) if piece)
+    def write_rest(self, pieces: Iterable[Piece], sent: int) -> None:
+        """Send what is left of some pieces after so many bytes of them."""
+        for piece in pieces:
+            if sent < len(piece):
+                self._unsent.append(memoryview(piece)[sent:] if sent else piece)
+            sent = max(sent - len(piece), 0)
         self._renew()
 
     def say_end(self) -> None:

@@ -168,7 +168,8 @@ def _choices_among(available: tuple[str, ...]) -> Choices:
 def _variant(coding: str, body: bytes | memoryview, *, tag: str, media_type: str, headers: Headers) -> Variant:
     etag = f'"{tag}"' if coding == "identity" else f'"{tag}-{coding}"'
     shared = [("ETag", etag), *headers]
-    described = [("Content-Type", media_type), ("Content-Length", str(len(body))), ("X-Content-Type-Options", "nosniff")]
+    described = [("Content-Type", media_type), ("Content-Length", str(len(body))), ("Accept-Ranges", "none")]
+    described.append(("X-Content-Type-Options", "nosniff"))
     if coding != "identity":
         described.append(("Content-Encoding", coding))
     ok, not_modified = make_answer("200 OK", described + shared, body), make_answer("304 Not Modified", shared, b"")

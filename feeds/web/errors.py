@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
+
+from feeds.web.serving import names_one_host
 
 
 def not_found(message: str) -> Response:
@@ -34,7 +36,11 @@ def plain(status: int, message: str) -> Response:
 
 
 def register(app: Flask) -> None:
-    """Give every HTTP error of Flask this form, keeping headers such as Allow."""
+    """Give every HTTP error of Flask this form, keeping headers such as Allow; refuse requests that name no host, or several."""
+
+    @app.before_request
+    def _one_host() -> Response | None:
+        return None if names_one_host(request.environ) else plain(400, "A request names one host, in a Host field.")
 
     @app.errorhandler(HTTPException)
     def _error(error: HTTPException) -> Response:

@@ -45,7 +45,7 @@ class ShelfFirst:
         return [bytes(answered.body)] if answered.body else []
 
     def _answer(self, request: Environ) -> Answer | None:
-        if request["REQUEST_METHOD"] not in SAFE_METHODS:
+        if request["REQUEST_METHOD"] not in SAFE_METHODS or not names_one_host(request):
             return None
         path = request["PATH_INFO"]
         representation = self._shelf.find(path, request.get("QUERY_STRING", ""))
@@ -54,6 +54,12 @@ class ShelfFirst:
         answered = answer_in_full_or_part(self._shelf, representation, request)
         self._record((*told(path, answered.status, len(answered.body), request), address_of(request)))
         return answered
+
+
+def names_one_host(request: Environ) -> bool:
+    """Whether a request of HTTP/1.1 says for which host it is, as it must, and once (RFC 9112 §3.2)."""
+    host = request.get("HTTP_HOST", "")
+    return (bool(host) or request.get("SERVER_PROTOCOL") != "HTTP/1.1") and "," not in host
 
 
 def answer_in_full_or_part(shelf: Shelf, representation: Representation, environ: Environ) -> Answer:
