@@ -1,7 +1,8 @@
 """A topic's feed at rest, and while the service refreshes a thousand sources and publishes a thousand topics beside it.
 
-The web worker has a core, the load another, and the refreshing process none of its own, as ``topicfeeds serve`` starts it. Rest and
-work alternate within one run: the refreshing process and all that it started are stopped, and go on.
+The web server has a core, the load another, and the refreshing process none of its own, as ``topicfeeds serve`` starts it. Rest and
+work alternate within one run: the refreshing process and all that it started are stopped, and go on. nginx with a copy of the feed
+is measured in the same turns: what happens to that is the machine's doing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import psutil
 
 from benchmarks.serving.client import started, told
 from benchmarks.serving.load import Measured, Request, as_sent, ask, measure
-from benchmarks.serving.servers import Server, cores, web
+from benchmarks.serving.servers import Server, cores, nginx_beside, web
 from benchmarks.thousand_sources import Host
 from feeds.settings import load
 from feeds.store import Store
@@ -40,8 +41,9 @@ REQUESTS = (Request("304", accept="gzip", conditional=True, status=304), Request
 
 
 class Row(NamedTuple):
-    """Medians for one request and load, at rest and at work."""
+    """Medians for one server, request and load, at rest and at work."""
 
+    server: str
     request: str
     load: str
     rest: Measured
@@ -65,26 +67,27 @@ class Busy(NamedTuple):
 def compare(folder: Path, *, rounds: int = 3, seconds: int = 3) -> Busy:
     """Measure, in turns."""
     folder.mkdir()
+    folder.chmod(0o755)  # the worker of nginx has a user of its own
     with ExitStack() as stack:
         config = _prepared(folder, stack)
-        server = stack.enter_context(web(config, folder, FEED))
+        ours = stack.enter_context(web(config, folder, FEED))
+        servers = (stack.enter_context(nginx_beside(ours, folder, FEED)), ours)
         store = open_migrated(load(config, environ={}).database_url)
         refresher = stack.enter_context(running([*COMMAND, "clock"], folder, TOPICFEEDS_CONFIG=str(config)))
         _wait(lambda: len(_refreshed(store)) > HOSTS, lambda: refresher.output)
         before = _done(refresher, store)
-        found: dict[tuple[str, str, bool], list[Measured]] = {}
+        found: dict[tuple[str, str, str, bool], list[Measured]] = {}
         worked = 0.0
-        turns = itertools.product(range(rounds), REQUESTS, _LOADS.items(), (False, True))
-        for _, request, (name, measured), at_work in turns:  # short ones: what is stopped must not run out of time
+        turns = itertools.product(range(rounds), REQUESTS, _LOADS.items(), servers, (False, True))
+        for _, request, (name, measured), server, at_work in turns:  # short ones: what is stopped must not run out of time
             _let(refresher, at_work)
             began = time.monotonic()
-            found.setdefault((request.name, name, at_work), []).append(measured(server, request, seconds, folder))
+            found.setdefault((server.name, request.name, name, at_work), []).append(measured(server, request, seconds, folder))
             worked += (time.monotonic() - began) * at_work
         after = _done(refresher, store)
         rows = tuple(
-            Row(request.name, name, _median(found[request.name, name, False]), _median(found[request.name, name, True]))
-            for request in REQUESTS
-            for name in _LOADS
+            Row(*key, _median(found[*key, False]), _median(found[*key, True]))
+            for key in itertools.product([each.name for each in servers], [each.name for each in REQUESTS], _LOADS)
         )
         return Busy(rows, after[0] - before[0], after[1] - before[1], worked)
 

@@ -59,17 +59,17 @@ def beside(busy: Busy) -> list[str]:
     lines = [
         "## Beside a refresh of 1,000 sources and a publication of 1,000 topics", "",
         (
-            "The web worker has a core, the load the other, and the refreshing process none of its own, as `topicfeeds serve` "
+            "The server has a core, the load the other, and the refreshing process none of its own, as `topicfeeds serve` "
             f"starts it. In {busy.seconds:.0f} s of work it refreshed {busy.refreshed:,} of the sources and published "
             f"{busy.published:,} topics. The steady pace is {PACED} connections that each ask every {EVERY * 1000:.0f} ms."
         ), "",
-        "| request | load | p50 ms at rest | beside | p99 ms at rest | beside | ratio of p99 | requests/s at rest | beside |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| server | request | load | p50 ms | beside | p99 ms | beside | ratio of p99 | requests/s | beside |",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]  # fmt: skip
     for row in busy.rows:
         rest, work = row.rest, row.busy
         lines.append(
-            f"| {row.request} | {row.load} | {rest.p50:.2f} | {work.p50:.2f} | {rest.p99:.2f} | {work.p99:.2f} "
+            f"| {row.server} | {row.request} | {row.load} | {rest.p50:.2f} | {work.p50:.2f} | {rest.p99:.2f} | {work.p99:.2f} "
             f"| {row.ratio:.2f} | {rest.rate:,.0f} | {work.rate:,.0f} |"
         )
     return [*lines, ""]

@@ -76,6 +76,20 @@ def wrapper(content: Content, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def nginx_beside(server: Server, folder: Path, feed: str) -> Iterator[Server]:
+    """The yardstick for a feed of another server's: a copy of what that one serves."""
+    root = folder / "copied"
+    file = root / feed.lstrip("/")
+    file.parent.mkdir(parents=True)
+    for name, coding in ((file.name, "identity"), (f"{file.name}.gz", "gzip")):
+        url = f"http://127.0.0.1:{server.port}{feed}"
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept-Encoding": coding})) as answer:
+            file.with_name(name).write_bytes(answer.read())
+    with _nginx("nginx static", folder, f"root {root}; location / {{ }}", feeds={20: feed}) as static:
+        yield static
+
+
+@contextmanager
 def web(config: Path, folder: Path, feed: str) -> Iterator[Server]:
     """Topicfeeds over another store than the one that all compare."""
     with _running("topicfeeds", _WEB, folder, {20: feed}, config=config) as server:
@@ -154,7 +168,7 @@ def _write_files(content: Content, root: Path) -> None:
 
 
 @contextmanager
-def _nginx(name: str, folder: Path, inside: str) -> Iterator[Server]:
+def _nginx(name: str, folder: Path, inside: str, *, feeds: Mapping[int, str] = FEEDS) -> Iterator[Server]:
     config = folder / f"{name.replace(' ', '-')}.conf"
     config.write_text(
         f"daemon off; worker_processes 1; pid {config}.pid; error_log {config}.log; events {{ worker_connections 20000; }}\n"
@@ -163,7 +177,7 @@ def _nginx(name: str, folder: Path, inside: str) -> Iterator[Server]:
         encoding="utf-8",
     )
     script = f"sed -i s/PORT/{{port}}/ {config}; exec nginx -c {config}"
-    with _running(name, ["sh", "-c", script], folder, FEEDS, miss=MISS) as server:
+    with _running(name, ["sh", "-c", script], folder, feeds, miss=MISS) as server:
         yield server
 
 

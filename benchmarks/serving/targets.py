@@ -63,12 +63,19 @@ def judged_in_process(compared: Mapping[str, Compared]) -> Iterator[Target]:
     for name, found in compared.items():
         yield Target(f"{name} in process, µs", found.hit * 1e6, 1.0, at_least=False)
         yield Target(f"{name} in process, times a standard Flask view", found.view / found.hit, 60)
+        yield Target(f"{name} in process, a head that is new, times a standard Flask view", found.view / found.first, 15)
 
 
 def judged_busy(busy: Busy) -> Iterator[Target]:
-    """The targets of serving beside a refresh and a publication."""
+    """The targets of serving beside a refresh and a publication, and what becomes of nginx there."""
+    static = {(row.request, row.load): row for row in busy.rows if row.server == YARDSTICK}
     for row in busy.rows:
-        yield Target(f"p99 beside a refresh, of p99 at rest: {row.request}, {row.load}", row.ratio, 2.0, at_least=False)
+        if row.server == OURS:
+            beside = static[row.request, row.load]
+            what = f"{row.request}, {row.load}"
+            name = f"p99 beside a refresh, of p99 at rest (nginx's: {beside.ratio:.1f}): {what}"
+            yield Target(name, row.ratio, 2.0, at_least=False)
+            yield Target(f"p99 beside a refresh, of nginx's beside it: {what}", row.busy.p99 / beside.busy.p99, 1.5, at_least=False)
 
 
 def judged_polled(polled: Polled) -> Iterator[Target]:

@@ -6,10 +6,10 @@ Who follows the store writes what is new into the file (``stock``); all others o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -30,6 +30,7 @@ POLL = 0.5
 """Seconds between two looks at what is new."""
 
 _FILE = "shelf"
+_T = TypeVar("_T")
 
 
 class Shelf:
@@ -91,19 +92,24 @@ class Shelf:
         if "path" in head:
             self._arriving[head["path"]] = record
             return
+        gone = head["gone"]
         for path in self._arriving:
             if path in self._records:
                 self.deltas.remember(path, _edition(self._records[path]))
-        for path in head["gone"]:
+        for path in gone:
             self.deltas.forget(path)
-        self._records = {path: there for path, there in {**self._records, **self._arriving}.items() if path not in head["gone"]}
-        self.paths, self.selected = self._unchanged(self.paths), self._unchanged(self.selected)
+        self._records = _without({**self._records, **self._arriving}, gone)
+        changed = [*self._arriving, *gone]
+        self.paths, self.selected = _without(self.paths.copy(), changed), _without(self.selected.copy(), changed)
         self._arriving = {}
         self.standings = {slug: Standing(*standing) for slug, standing in head["standings"].items()}
         self.edition = Edition(head["epoch"], head["revision"])
 
-    def _unchanged(self, built: dict[str, Representation]) -> dict[str, Representation]:
-        return {path: found for path, found in built.items() if path in self._records and path not in self._arriving}
+
+def _without(found: dict[str, _T], names: Iterable[str]) -> dict[str, _T]:
+    for name in names:
+        found.pop(name, None)
+    return found
 
 
 def _representation(record: Record) -> Representation | None:

@@ -109,11 +109,12 @@ class StockedShelf(Shelf):
     def _write(self, found: News) -> None:
         if self._is_of_another(found.edition):
             self._begin([])
-        elif self._segment.size > 2 * self._size() + _WASTE:
+        elif self._segment.size > _WASTE and self._segment.size > 2 * self._size() + _WASTE:
             self._begin(self._records.values())
         for publication in found.publications:
             self._take(self._segment.append(_record(publication)))
-        gone = sorted(self._records.keys() - found.paths)
+        known = self._records.keys() | self._arriving.keys()  # all that are in service, and no others unless there are more
+        gone = sorted(known - found.paths()) if len(known) != found.total else []
         self._take(self._segment.append(_closing(found, gone)))
 
     def _begin(self, records: Iterable[Record]) -> None:

@@ -295,4 +295,4 @@ class Store:
     def publications(self, *, since: int = 0) -> tuple[int, frozenset[str], list[Publication]]:
         """The revision, every path in service, and the publications that came after ``since``, all in memory."""
         with self.news(since=since) as found:
-            return found.edition.revision, found.paths, list(found.publications)
+            return found.edition.revision, found.paths(), list(found.publications)

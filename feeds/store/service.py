@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -23,10 +24,14 @@ class Edition(NamedTuple):
 
 
 class News(NamedTuple):
-    """An edition: every path in service, where every slug stands, and the publications that changed, a few in memory at a time."""
+    """An edition: how many paths are in service, where every slug stands, and the publications that changed.
+
+    ``paths`` reads which they are; of the publications a few are in memory at a time.
+    """
 
     edition: Edition
-    paths: frozenset[str]
+    total: int
+    paths: Callable[[], frozenset[str]]
     standings: Mapping[str, Standing]
     publications: Iterator[Publication]
 
@@ -41,9 +46,13 @@ def edition_of(connection: sa.Connection) -> Edition:
 def news_of(connection: sa.Connection, *, since: int) -> News:
     """What changed after a revision; read on while the connection's transaction lasts."""
     changed = sa.select(t.publications.c.path).where(t.publications.c.revision > since).order_by(t.publications.c.path)
-    paths = frozenset(connection.scalars(sa.select(t.publications.c.path)))
+    total = connection.scalar(sa.select(sa.func.count()).select_from(t.publications)) or 0
     publications = _publications(connection, list(connection.scalars(changed)))
-    return News(edition_of(connection), paths, Topics(connection).standings(), publications)
+    return News(edition_of(connection), total, partial(_paths, connection), Topics(connection).standings(), publications)
+
+
+def _paths(connection: sa.Connection) -> frozenset[str]:
+    return frozenset(connection.scalars(sa.select(t.publications.c.path)))
 
 
 def _publications(connection: sa.Connection, paths: list[str]) -> Iterator[Publication]:
