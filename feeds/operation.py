@@ -39,10 +39,11 @@ def _header_timeout(value: timedelta) -> timedelta:
 class Serving(Table):
     """Where the feeds are served, by how many web workers, and what a connection may ask of them.
 
-    ``socket`` is a Unix socket in the place of ``host`` and ``port``. ``blocking_threads`` are for what is no hit on the shelf.
-    ``connections`` are open at once in a worker; more wait in the ``backlog``. ``header_timeout`` bounds how long a request's head
-    may take, and how long a connection may be idle between two. ``forwarded_hops`` is how many proxies stand in front, each of
-    which adds the address of whom it heard to X-Forwarded-For; more of the field is not believed.
+    ``socket`` is a Unix socket in the place of ``host`` and ``port``. As many ``workers`` hold connections as run the application
+    behind them, with ``blocking_threads`` each. ``connections`` are open at once in one; more wait in the ``backlog``.
+    ``header_timeout`` bounds how long a request's head may take, and how long a connection may be idle between two.
+    ``forwarded_hops`` is how many proxies stand in front, each of which adds the address of whom it heard to X-Forwarded-For; more
+    of the field is not believed.
     """
 
     host: Text = "127.0.0.1"
