@@ -66,13 +66,20 @@ def _measure(config: Path, start: str) -> None:
     began = time.monotonic()
     with _web(config) as (process, port):
         first = _first_answer(port) - began
-        workers = [child for child in process.children(recursive=True) if child.memory_full_info().uss > 10 * MEBIBYTE]
+        workers = process.children(recursive=True)
         later = min(worker.create_time() for worker in workers) - process.create_time()
         _ask_for_everything(port)
-        own = [worker.memory_full_info().uss / MEBIBYTE for worker in workers]
+        own = [_own(worker) / MEBIBYTE for worker in workers]
         shared = [worker.memory_full_info().pss / MEBIBYTE for worker in workers]
         print(f"{start:16} first feed {first:5.2f} s after the start, {first - later:5.2f} s after that of its worker")
-        print(f"{'':16} private memory of a worker {max(own):5.1f} MiB, with its share {statistics.mean(shared):6.1f} MiB")
+        print(
+            f"{'':16} private memory of a process {max(own):5.1f} MiB at the most, with its share {statistics.mean(shared):6.1f} MiB; of all {sum(own):.0f} MiB"
+        )
+
+
+def _own(process: psutil.Process) -> int:
+    """Bytes that a process holds and no other does; pages of the shared file are the system's, which may let go of them."""
+    return sum(each.private_dirty for each in process.memory_maps(grouped=True))
 
 
 def _first_answer(port: int) -> float:

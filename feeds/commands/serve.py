@@ -58,7 +58,10 @@ def web(settings: Settings) -> None:
     """Serve what is published, without refreshing (serve starts this by itself)."""
     logs.configure()
     lifeline.hold()
-    import_module("feeds.running.server").run(settings)
+    try:
+        import_module("feeds.running.server").run(settings)
+    except OSError as error:
+        unusable(error)
 
 
 @click.command()
