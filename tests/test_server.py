@@ -175,6 +175,16 @@ def test_a_unix_socket(config, tmp_path):
                 process.kill()
 
 
+@pytest.mark.parametrize("where", ["port", "socket"])
+def test_an_address_that_cannot_be_had_is_told(config, tmp_path, where):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        named = {"port": str(taken.getsockname()[1]), "socket": str(tmp_path / "none" / "web.sock")}
+        variables = {f"TOPICFEEDS_SERVE__{where.upper()}": named[where]}
+        done = topicfeeds("web", "-c", str(config), folder=tmp_path, **variables)
+    assert (done.returncode, "cannot listen at" in done.stderr, named[where] in done.stderr) == (2, True, True)
+    assert "Traceback" not in done.stderr
+
+
 def _over_unix(path):
     with socket.socket(socket.AF_UNIX) as connection:
         try:

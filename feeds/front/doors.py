@@ -37,7 +37,13 @@ class Door:
         self._backlog = backlog
         self._path = path
         self._beside = path and path.with_name(f".{path.name}.{os.getpid()}")
-        self.socket = _at_file(self._beside) if self._beside else _at_port(host, port)
+        try:
+            self.socket = _at_file(self._beside) if self._beside else _at_port(host, port)
+        except OSError as error:
+            where = str(path) if path else f"{host}:{port}"
+            raise OSError(
+                f"cannot listen at {where}: {error.strerror or error}; see serve.host, serve.port and serve.socket"
+            ) from error
 
     def open(self) -> None:
         """Begin to listen. May be called by every process that has this socket."""
