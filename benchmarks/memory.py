@@ -72,8 +72,8 @@ def _measure(config: Path, start: str) -> None:
         own = [_own(worker) / MEBIBYTE for worker in workers]
         shared = [worker.memory_full_info().pss / MEBIBYTE for worker in workers]
         print(f"{start:16} first feed {first:5.2f} s after the start, {first - later:5.2f} s after that of its worker")
-        memory = f"of a process {max(own):.1f} MiB at the most, of all {sum(own):.0f} MiB; with its share {statistics.mean(shared):.0f} MiB"
-        print(f"{'':16} private memory {memory}")
+        print(f"{'':16} private memory of a process {max(own):.1f} MiB at the most, of all {sum(own):.0f} MiB")
+        print(f"{'':16} with its share of the file {statistics.mean(shared):.0f} MiB")
 
 
 def _own(process: psutil.Process) -> int:
