@@ -121,6 +121,11 @@ def with_field(head: bytes, name: str, value: str) -> bytes:
     return head[:-2] + f"{name}: {value}\r\n\r\n".encode("latin-1")
 
 
+def as_last(head: bytes, request: Request) -> tuple[bytes, Request]:
+    """A request as one with whose answer its connection ends."""
+    return (head, request) if request.closes else (with_field(head, "Connection", "close"), request._replace(closes=True))
+
+
 def read_framing(head: bytes, method: str) -> Framing:
     """How far an answer to a method goes, from its head with the empty line (RFC 9112 §6.3).
 

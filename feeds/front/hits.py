@@ -10,7 +10,7 @@ import time
 from email.utils import formatdate
 from typing import NamedTuple
 
-from feeds.front.heads import Request, names_one_host, read_request
+from feeds.front.heads import Request, names_one_host
 from feeds.serving.recording import Told, told
 from feeds.serving.representation import answer
 from feeds.serving.shelf import Shelf
@@ -31,14 +31,17 @@ class Reply(NamedTuple):
 
 
 class Hits:
-    """``remembered`` are replies by the bytes of the head that they answer; a dictionary that stays the same one."""
+    """``remembered`` are replies by the bytes of the head that they answer; a dictionary that stays the same one.
+
+    ``closing``: every answer is the last on its connection.
+    """
 
     def __init__(self, shelf: Shelf) -> None:
         self.remembered: dict[bytes, Reply] = {}
         self._shelf = shelf
         self._second = 0
         self._date = b""
-        self._closing = False
+        self.closing = False
 
     def look_up(self) -> None:
         """Let what was remembered go with the second in which it was right."""
@@ -53,14 +56,8 @@ class Hits:
 
     def close_all(self) -> None:
         """From now on every answer is the last on its connection."""
-        self._closing = True
+        self.closing = True
         self.remembered.clear()
-
-    def find(self, head: bytes) -> Reply | None:
-        """The reply to a head as it came from the wire; None for what is not on the shelf."""
-        if (reply := self.remembered.get(head)) is None and (request := read_request(head)) is not None:
-            return self.reply(head, request)
-        return reply
 
     def reply(self, head: bytes, request: Request) -> Reply | None:
         """The reply to a request that was read from a head; None for what is not on the shelf."""
@@ -69,7 +66,7 @@ class Hits:
         if representation is None or "HTTP_A_IM" in request.fields or not names_one_host(request):
             return None
         status, _, body, wire = answer(representation, request.method, request.fields)
-        closes = request.closes or self._closing
+        closes = request.closes or self.closing
         wire = b"%b%b%b\r\n" % (wire, self._date, b"Connection: close\r\n" if closes else b"")
         reply = Reply(wire, body, len(wire) + len(body), closes, told(path, status, len(body), request.fields))
         self._remember(head, reply)

@@ -13,8 +13,8 @@ from feeds.front.clients import Client, Surroundings
 from feeds.front.doors import accept
 from feeds.front.hits import Hits
 from feeds.front.polling import READ, Ready, open_poll
-from feeds.front.relays import Upstream
 from feeds.front.streams import Stream
+from feeds.front.upstream import Upstream
 from feeds.serving.recording import Recorded
 from feeds.serving.shelf import POLL, Shelf
 

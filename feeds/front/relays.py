@@ -1,24 +1,14 @@
-"""What is no hit, passed on to the application: one request with its answer, or all that comes over a connection.
-
-The application is behind a server that knows all of HTTP, at a Unix socket. A connection to it is used for one client at a time.
-"""
+"""What is no hit, passed on to the application: one request with its answer, or all that comes over a connection."""
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import Protocol
 
 from feeds.front.heads import END, Request, read_framing, with_field
-from feeds.front.polling import Poll
-from feeds.front.streams import Stream
+from feeds.front.upstream import Inner, Upstream
 from feeds.serving.recording import CLIENT
 
-_PIECE = 64 * 1024
 _LONGEST_HEAD = 64 * 1024
-_IDLE = 32
-"""Connections to the application that are kept for later."""
-
 _TRIES = 3
 """How often a request is passed on, where connections end before anything is answered (RFC 9110 §9.2.2)."""
 
@@ -76,84 +66,6 @@ class Relay(Protocol):
         """The client is gone."""
 
 
-class Listener(Protocol):
-    """Whom a connection to the application works for."""
-
-    def heard(self, data: bytes) -> None:
-        """What came from the application; nothing at the end."""
-
-    def sent(self) -> None:
-        """The application has taken what was written to it."""
-
-
-class Inner(Stream):
-    """A connection to the application."""
-
-    __slots__ = ("_upstream", "owner")
-
-    def __init__(self, descriptor: int, poll: Poll, upstream: Upstream) -> None:
-        super().__init__(descriptor, poll)
-        self._upstream = upstream
-        self.owner: Listener | None = None
-
-    def on_read(self) -> None:
-        """Pass on what there is."""
-        try:
-            data = os.read(self.descriptor, _PIECE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if self.owner is not None:
-            self.owner.heard(data)
-        else:
-            self._upstream.lose(self)
-
-    def on_flushed(self) -> None:
-        """Pass that on."""
-        if self.owner is not None:
-            self.owner.sent()
-
-    def on_broken(self) -> None:
-        """Nothing more is taken there, but there may be an answer to read, which came early."""
-        self.watch(reading=True)
-
-
-class Upstream:
-    """The connections to the application's socket. Those that are idle are kept, and noticed when they end."""
-
-    def __init__(self, path: str, poll: Poll) -> None:
-        self._path = path
-        self._poll = poll
-        self._idle: list[Inner] = []
-
-    def connect(self) -> Inner:
-        """A new connection. Raises OSError where nobody listens, or more wait already than may."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(0)
-            connection.connect(self._path)
-            return Inner(connection.detach(), self._poll, self)
-
-    def take(self) -> Inner:
-        """A connection, which may be one that was used before."""
-        return self._idle.pop() if self._idle else self.connect()
-
-    def give_back(self, inner: Inner) -> None:
-        """Keep a connection on which everything was answered."""
-        inner.owner = None
-        if len(self._idle) < _IDLE:
-            inner.watch(reading=True)
-            self._idle.append(inner)
-        else:
-            inner.close()
-
-    def lose(self, inner: Inner) -> None:
-        """One of those that were kept has ended."""
-        if inner in self._idle:
-            self._idle.remove(inner)
-        inner.close()
-
-
 class Exchange:
     """One request and its answer. A request that nobody began to answer is passed on again."""
 
@@ -165,6 +77,7 @@ class Exchange:
         self._upstream = upstream
         self._message = with_field(head, CLIENT, client.peer) if client.peer else head
         self._method = request.method
+        self._is_last = request.closes
         self._tries = 0
         self._head = bytearray()
         self._left = 0
@@ -185,6 +98,7 @@ class Exchange:
 
     def heard(self, data: bytes) -> None:
         """Pass on what was answered, as far as the answer goes."""
+        self._client.touch()
         if not data:
             self._end_early()
         elif self._left:
@@ -197,6 +111,7 @@ class Exchange:
         end = self._head.find(END) + len(END)
         if end < len(END):
             if len(self._head) > _LONGEST_HEAD:
+                self.close()
                 self._client.refuse()
             return
         length, self._closes = read_framing(bytes(self._head[:end]), self._method)
@@ -225,7 +140,7 @@ class Exchange:
             inner.close()
         else:
             self._upstream.give_back(inner)
-        self._client.answered(closes=self._closes)
+        self._client.answered(closes=self._closes or self._is_last)
 
     def _become_tunnel(self) -> None:
         inner, self._inner = self._inner, None
@@ -266,7 +181,7 @@ class Tunnel:
 
     def __init__(self, client: Asker, inner: Inner, *, patience: float) -> None:
         self.patience = patience
-        self.waits = True
+        self.waits = False
         self._client = client
         self._inner = inner
         inner.owner = self
