@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from flask import Flask, Response, make_response, request
 
 from feeds.configuration import Compression
+from feeds.front.heads import read_request
 from feeds.front.hits import Hits
 from feeds.publishing.compression import encode
 from feeds.serving.representation import Representation, build
@@ -75,7 +76,9 @@ def _hit(representation: Representation) -> tuple[Callable[[bytes], None], Calla
     record = deque(maxlen=1000).append
 
     def hit(head: bytes) -> None:
-        reply = hits.find(head)
+        reply = hits.remembered.get(head)
+        if reply is None and (read := read_request(head)) is not None:
+            reply = hits.reply(head, read)
         assert reply is not None
         record((*reply.told, "192.0.2.1"))
 

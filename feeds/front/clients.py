@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from feeds.front.heads import END, Request, may_become_one, read_request
+from feeds.front.heads import END, Request, as_last, may_become_one, read_request
 from feeds.front.hits import Hits, Reply
 from feeds.front.polling import Poll
 from feeds.front.relays import Exchange, Farewell, Relay, Tunnel
@@ -110,6 +110,8 @@ class Client(Stream):
         if reply is not None:
             self._send(reply)
         else:
+            if self._around.hits.closing:
+                head, request = as_last(head, request)
             exchange = Exchange(self, self._around.upstream, head, request)
             self._relay = exchange
             exchange.start()
@@ -152,18 +154,19 @@ class Client(Stream):
             self._go_on()
 
     def _tunnel_anew(self) -> None:
-        data, self._received = bytes(self._received), bytearray()
         try:
             inner = self._around.upstream.connect()
         except OSError:
             self.refuse()
         else:
             self.tunnel(inner)
-            inner.write(data)
 
     def tunnel(self, inner: Inner) -> None:
-        """Let all that comes go through a connection to the application from now on."""
+        """Let all that comes go through a connection to the application from now on, and what has come already."""
         self._relay = Tunnel(self, inner, patience=2 * self._around.patience)
+        if self._received:
+            data, self._received = bytes(self._received), bytearray()
+            self._relay.take(data)
 
     def refuse(self) -> None:
         """Answer that nobody answers."""
@@ -174,11 +177,14 @@ class Client(Stream):
             self.finish()
 
     def finish(self) -> None:
-        """End the connection when the client has what was written, also where it is still sending."""
+        """End the connection when the client has what was written, also where it is still sending.
+
+        When the process ends it may be: it could not know.
+        """
         self._closes = True
         if self.is_behind or self.descriptor < 0:
             return
-        if self._relay is None and not self._received:
+        if self._relay is None and not self._received and not self._around.hits.closing:
             self.close()
             return
         self._relay = Farewell()
@@ -201,8 +207,8 @@ class Client(Stream):
         self.watch(reading=False)
 
     def touch(self) -> None:
-        """Something happened on the connection."""
-        self._seen = self._around.now
+        """Something happened on the connection other than that a part of a head came."""
+        self._seen = self._began = self._around.now
 
     @property
     def is_overdue(self) -> bool:

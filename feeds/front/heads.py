@@ -35,7 +35,8 @@ _FIELDS = dict.fromkeys((b"content-length", b"transfer-encoding", b"expect", b"u
         "x-forwarded-for",
     )
 }
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+) *\r\n", re.IGNORECASE)
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,18}) *\r\n", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection: *close *\r\n", re.IGNORECASE)
 _KEEPS = re.compile(rb"\r\nconnection: *keep-alive *\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
@@ -72,7 +73,7 @@ def read_request(head: bytes) -> Request | None:
     """A request, from all bytes of its head with the empty line; None where that is not plainly one (RFC 9112 §3, §5)."""
     lines = head[:-4].split(b"\r\n")
     asked = lines[0].split(b" ")
-    if len(asked) != 3 or not _is_clean(head, len(lines)):
+    if len(asked) != 3 or b"\t" in lines[0] or not _is_clean(head, len(lines)):
         return None
     method, target, version = asked
     fields = _fields(lines[1:])
@@ -87,9 +88,10 @@ def read_request(head: bytes) -> Request | None:
 
 
 def _is_clean(head: bytes, lines: int) -> bool:
-    """Whether there are no control characters, and no ends of line but the right ones."""
+    """Whether it is not too much, and there are no control characters, and no ends of line but the right ones."""
     ends = lines + 1
-    return head.count(b"\r") == ends == head.count(b"\n") and not head.translate(None, _TEXT) and lines <= _MOST_FIELDS
+    fits = lines <= _MOST_FIELDS and len(head) <= LONGEST and head.endswith(END)
+    return fits and head.count(b"\r") == ends == head.count(b"\n") and not head.translate(None, _TEXT)
 
 
 def _fields(lines: list[bytes]) -> dict[str, str] | None:
@@ -119,11 +121,24 @@ def with_field(head: bytes, name: str, value: str) -> bytes:
     return head[:-2] + f"{name}: {value}\r\n\r\n".encode("latin-1")
 
 
+def as_last(head: bytes, request: Request) -> tuple[bytes, Request]:
+    """A request as one with whose answer its connection ends."""
+    return (head, request) if request.closes else (with_field(head, "Connection", "close"), request._replace(closes=True))
+
+
 def read_framing(head: bytes, method: str) -> Framing:
-    """How far an answer to a method goes, from its head with the empty line (RFC 9112 §6.3)."""
-    old = head.startswith(b"HTTP/1.0")
+    """How far an answer to a method goes, from its head with the empty line (RFC 9112 §6.3).
+
+    Of one that is only the first of several (1xx), and of what is no answer of HTTP/1 at all, that cannot be told.
+    """
+    status = _STATUS.match(head)
+    if status is None:
+        return Framing(None, closes=True)
+    code, old = int(status[1]), head.startswith(b"HTTP/1.0")
     closes = bool(_CLOSES.search(head)) or (old and not _KEEPS.search(head))
-    if method == "HEAD" or int(head[9:12]) in _BODILESS:
+    if code < 200:
+        return Framing(None, closes)
+    if method == "HEAD" or code in _BODILESS:
         return Framing(0, closes)
     length = None if _CHUNKED.search(head) else _LENGTH.search(head)
     return Framing(int(length[1]) if length else None, closes)

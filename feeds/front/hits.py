@@ -9,7 +9,7 @@ import time
 from email.utils import formatdate
 from typing import NamedTuple
 
-from feeds.front.heads import Request, names_one_host, read_request
+from feeds.front.heads import Request, names_one_host
 from feeds.serving.recording import Told, told
 from feeds.serving.representation import answer
 from feeds.serving.shelf import Shelf
@@ -35,6 +35,7 @@ class Hits:
     """``remembered`` are replies by the bytes of the head that they answer: a dictionary that stays the same one.
 
     ``date`` is what comes between the head and the body of a reply: the Date of this second, and the end of the fields.
+    ``closing``: every reply is the last on its connection.
     """
 
     def __init__(self, shelf: Shelf) -> None:
@@ -42,7 +43,7 @@ class Hits:
         self.date = b""
         self._shelf = shelf
         self._second = 0
-        self._closing = False
+        self.closing = False
         self.look_up()
 
     def look_up(self) -> None:
@@ -57,14 +58,8 @@ class Hits:
 
     def close_all(self) -> None:
         """From now on every reply is the last on its connection."""
-        self._closing = True
+        self.closing = True
         self.remembered.clear()
-
-    def find(self, head: bytes) -> Reply | None:
-        """The reply to a head as it came from the wire; None for what is not on the shelf."""
-        if (reply := self.remembered.get(head)) is None and (request := read_request(head)) is not None:
-            return self.reply(head, request)
-        return reply
 
     def reply(self, head: bytes, request: Request) -> Reply | None:
         """The reply to a request that was read from a head; None for what is not on the shelf."""
@@ -73,7 +68,7 @@ class Hits:
         if representation is None or "HTTP_A_IM" in request.fields or not names_one_host(request):
             return None
         found = answer(representation, request.method, request.fields)
-        closes = request.closes or self._closing
+        closes = request.closes or self.closing
         start = found.head + _CLOSE if closes else found.head
         size = len(start) + len(self.date) + len(found.body)
         reply = Reply(start, found.body, size, closes, told(path, found.status, len(found.body), request.fields))

@@ -102,7 +102,11 @@ class SelectorPoll:
         return key.data if key else None
 
 
-_OF_SELECTORS = {READ: selectors.EVENT_READ, WRITE: selectors.EVENT_WRITE}
+_OF_SELECTORS = {
+    READ: selectors.EVENT_READ,
+    WRITE: selectors.EVENT_WRITE,
+    READ | WRITE: selectors.EVENT_READ | selectors.EVENT_WRITE,
+}
 _OF_EPOLL = {there: here for here, there in _OF_SELECTORS.items()}
 
 

@@ -1,15 +1,13 @@
-"""What is no hit, passed on to the application: one request with its answer, or all that comes over a connection.
-
-The application is behind a server that knows all of HTTP, at a Unix socket. A connection to it is used for one client at a time.
-"""
+"""What is no hit, passed on to the application: one request with its answer, or all that comes over a connection."""
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
 
 from feeds.front.heads import END, Request, read_framing, with_field
 from feeds.front.upstream import Inner, Upstream
-from feeds.serving.recording import CLIENT
+from feeds.serving.recording import CLIENT_FIELD
 
 _LONGEST_HEAD = 64 * 1024
 _TRIES = 3
@@ -78,8 +76,9 @@ class Exchange:
     def __init__(self, client: Asker, upstream: Upstream, head: bytes, request: Request) -> None:
         self._client = client
         self._upstream = upstream
-        self._message = with_field(head, CLIENT, client.peer) if client.peer else head
+        self._message = _with_address(head, client.peer)
         self._method = request.method
+        self._is_last = request.closes
         self._tries = 0
         self._head = bytearray()
         self._left = 0
@@ -100,6 +99,7 @@ class Exchange:
 
     def heard(self, data: bytes) -> None:
         """Pass on what was answered, as far as the answer goes."""
+        self._client.touch()
         if not data:
             self._end_early()
         elif self._left:
@@ -112,6 +112,7 @@ class Exchange:
         end = self._head.find(END) + len(END)
         if end < len(END):
             if len(self._head) > _LONGEST_HEAD:
+                self.close()
                 self._client.refuse()
             return
         length, self._closes = read_framing(bytes(self._head[:end]), self._method)
@@ -140,7 +141,7 @@ class Exchange:
             inner.close()
         else:
             self._upstream.give_back(inner)
-        self._client.answered(closes=self._closes)
+        self._client.answered(closes=self._closes or self._is_last)
 
     def _become_tunnel(self) -> None:
         inner, self._inner = self._inner, None
@@ -176,12 +177,17 @@ class Exchange:
             self._inner = None
 
 
+def _with_address(head: bytes, peer: str) -> bytes:
+    field = os.environ.get(CLIENT_FIELD, "")
+    return with_field(head, field, peer) if field and peer else head
+
+
 class Tunnel:
     """All that comes, both ways, until one side ends."""
 
     def __init__(self, client: Asker, inner: Inner, *, patience: float) -> None:
         self.patience = patience
-        self.waits = True
+        self.waits = False
         self._client = client
         self._inner = inner
         inner.owner = self

@@ -19,10 +19,11 @@ class Stream:
     """One side of a connection, which this object closes; its descriptor must not block, and is -1 when it was closed.
 
     ``on_read`` is called when there is something to read, as long as that is watched for. While something waits to be written
-    nothing is read; ``on_flushed`` is called once it is written, and ``on_broken`` if it cannot be.
+    nothing is read, unless the class says so; ``on_flushed`` is called once it is written, and ``on_broken`` if it cannot be.
     """
 
     __slots__ = ("_events", "_poll", "_reads", "_unsent", "descriptor")
+    reads_while_behind = False
 
     def __init__(self, descriptor: int, poll: Poll) -> None:
         self.descriptor = descriptor
@@ -34,6 +35,9 @@ class Stream:
     def on_read(self) -> None:
         """There is something to read, or the end of it."""
         raise NotImplementedError
+
+    def touch(self) -> None:
+        """The other side has taken some of what waits to be written."""
 
     def on_flushed(self) -> None:
         """Everything is written."""
@@ -90,9 +94,13 @@ class Stream:
         if self._events == READ:
             self.on_read()
         elif self._events:
+            reads = self._events & READ
+            self.touch()
             self._flush()
             if not self._unsent and self.descriptor >= 0:
                 self.on_flushed()
+            if reads and self.descriptor >= 0:
+                self.on_read()
 
     def _flush(self) -> None:
         try:
@@ -112,7 +120,11 @@ class Stream:
         self._renew()
 
     def _renew(self) -> None:
-        self._want(WRITE if self._unsent else READ if self._reads else 0)
+        reads = READ if self._reads else 0
+        if self._unsent:
+            self._want(WRITE | reads if self.reads_while_behind else WRITE)
+        else:
+            self._want(reads)
 
     def _want(self, events: int) -> None:
         """Have the poll look for these events alone."""

@@ -1,4 +1,7 @@
-"""The connections to the application: it is behind a server that knows all of HTTP, at a Unix socket."""
+"""Connections to the application, which is behind a server that knows all of HTTP, at a Unix socket.
+
+Each is used for one client at a time.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ class Inner(Stream):
     """A connection to the application."""
 
     __slots__ = ("_upstream", "owner")
+    reads_while_behind = True  # it may take more only when what it has answered is read
 
     def __init__(self, descriptor: int, poll: Poll, upstream: Upstream) -> None:
         super().__init__(descriptor, poll)

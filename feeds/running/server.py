@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import secrets
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from feeds.errors import SettingsError
 from feeds.front.doors import Door
 from feeds.running.fronts import Fronts
 from feeds.running.handover import ANSWERED, DRAIN, listen_no_more
+from feeds.serving.recording import CLIENT_FIELD
 from feeds.settings import Settings, load
 
 log = structlog.get_logger(__name__)
@@ -94,6 +96,7 @@ def run(settings: Settings) -> None:
     HTTP/1.1 and, for those who begin with it, HTTP/2 without TLS. A head that is too long is answered with 431, one that does not
     come in time ends the connection; no resource takes a body, and none is waited for.
     """
+    os.environ[CLIENT_FIELD] = f"X-Topicfeeds-Client-{secrets.token_hex(8)}"
     import_module("app")  # once, for all workers, which are forked
     serve = settings.serve
     _raise_limit(serve.connections)

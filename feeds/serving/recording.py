@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-CLIENT = "X-Topicfeeds-Client"
-"""Field by which the process that holds a connection tells the application, behind its Unix socket, from where a request came."""
+CLIENT_FIELD = "CLIENT_FIELD"
+"""Environment variable with the name of the field by which the process that holds a connection tells the application, where that is
+another process, from where a request came. Only the processes of one web server know it, and no client can guess it."""
 
-_HEARD = "HTTP_" + CLIENT.upper().replace("-", "_")
 _KEPT = 200
 """Characters of a field that are kept: of a User-Agent the first, of X-Forwarded-For the last."""
 
@@ -38,6 +39,6 @@ def told(path: str, status: str, size: int, request: Mapping[str, str]) -> Told:
 
 
 def address_of(request: Mapping[str, str]) -> str:
-    """From where a request came. Only who has no address, being on this machine, is believed to pass on another's."""
-    address = request.get("REMOTE_ADDR", "")
-    return address or request.get(_HEARD, "").rpartition(",")[2].strip()[:_KEPT]
+    """From where a request came: as the process in front says, where there is one."""
+    key = "HTTP_" + os.environ.get(CLIENT_FIELD, "").upper().replace("-", "_")
+    return request.get(key, "").rpartition(",")[2].strip()[:_KEPT] or request.get("REMOTE_ADDR", "")

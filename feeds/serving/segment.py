@@ -56,7 +56,7 @@ class Segment:
     def open(self) -> bool:
         """Open the file that stands there now, to be read from its beginning; false if there is none, or none of ours."""
         self.close()
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             file = os.open(self.path, os.O_RDWR)
             if os.pread(file, len(_MAGIC), 0) == _MAGIC:
                 self._file, self._end = file, len(_MAGIC)
