@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from typing import NamedTuple
 
-CLIENT = "X-Topicfeeds-Client-" + os.environ.setdefault("WEB_CLIENT", secrets.token_hex(8))
+CLIENT = "X-Topicfeeds-Client-" + os.environ.setdefault("FEEDS_CLIENT", secrets.token_hex(8))
 """Field by which the process that holds a connection tells the application, behind its Unix socket, from where a request came.
 
 Only the processes of one service know its name, which none of their clients can guess.
