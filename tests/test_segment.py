@@ -126,3 +126,11 @@ def test_a_writer_that_is_killed_leaves_whole_records_only(path):
         assert found
         assert all(body == (b"%07d" % int(head)) * 5000 for head, body in found)
         opened(path)
+
+
+def test_where_no_file_can_be_there_is_none(path):
+    path.write_bytes(b"in the way")
+    assert not Segment(path / "below").open()
+    path.unlink()
+    path.mkdir()
+    assert not Segment(path).open()

@@ -1,7 +1,10 @@
 """What the web server promises whatever clients do: limits, slow clients, ends and reloads without a dropped request."""
 
+import os
+import re
 import signal
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
@@ -19,12 +22,14 @@ from tests.conftest import (
     open_pipeline,
     running,
     running_origin,
+    sent,
     topicfeeds,
     write_config,
 )
 from tests.fakes import BLOG, Time, rss
 from tests.polling import FEED, Readers
 
+COMBINED = "/feeds/distributed-systems,go-concurrency.atom"
 SLOW = 200
 HEAD = b"Host: feeds.example\r\nConnection: close\r\n"
 
@@ -118,7 +123,7 @@ def test_a_hit_waits_for_nothing_that_is_being_made(config):
     """The only thread beside the one for hits waits for a renderer that has been stopped."""
     with started(config, TOPICFEEDS_SERVE__BLOCKING_THREADS="1") as service, ThreadPoolExecutor() as pool:
         service.answers(FEED)
-        service.answers("/feeds/distributed-systems,go-concurrency.atom")
+        service.answers(COMBINED)
         (renderer,) = service.tree("feeds.serving.combine")
         renderer.suspend()
         waiting = pool.submit(ask, service.port, "/feeds/all,-go-concurrency.atom")
@@ -212,6 +217,87 @@ def test_a_reload_drops_no_request_and_refuses_none(config):
             eventually(lambda: readers.answers > reached + 50, within=10)
         assert before
         assert (readers.dropped, readers.refused) == ([], 0)
+
+
+def test_a_reload_of_what_is_not_sound_changes_nothing(config, tmp_path):
+    other = tmp_path / "topicfeeds.toml"
+    other.write_text(config.read_text())
+    with started(other) as service:
+        service.answers()
+        before = workers(service)
+        other.write_text(config.read_text() + "[nonsense]\n")
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_output("reload.refused")
+        assert (ask(service.port, FEED)[0], workers(service)) == (200, before)
+        other.write_text(config.read_text())
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_output("reload.done", within=30)
+        assert not before & workers(service)
+        assert ask(service.port, FEED)[0] == 200
+
+
+def fronts(service):
+    """Those of them that hold connections; the others have the application."""
+    started = {int(pid) for pid in re.findall(r'"pid": (\d+), "event": "front.started"', service.output)}
+    return workers(service) & started
+
+
+def test_a_process_that_holds_connections_is_started_again(config):
+    with started(config) as service:
+        service.answers()
+        (front,) = fronts(service)
+        os.kill(front, signal.SIGKILL)
+        service.wait_output("front.died", within=5)
+        service.answers(FEED, within=5)
+        service.answers(within=5)
+        assert len(fronts(service) - {front}) == 1
+
+
+def test_the_death_of_a_worker_fails_no_request(config):
+    with started(config) as service, ThreadPoolExecutor() as pool:
+        service.answers(COMBINED)
+        over = threading.Event()
+        polls = [pool.submit(poll, service.port, target, over) for target in ("/livez", "/livez", FEED, COMBINED)]
+        try:
+            time.sleep(0.3)
+            (worker,) = workers(service) - fronts(service)
+            os.kill(worker, signal.SIGKILL)
+            eventually(lambda: worker not in workers(service) and len(workers(service)) == 2, within=20)
+            service.answers()
+        finally:
+            over.set()
+        assert [set(each.result(20)) for each in polls] == [{200}] * 4
+
+
+def poll(port, target, over):
+    """What comes of requests over one connection."""
+    answers = []
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        while not over.is_set():
+            answers.append(sent(connection, "GET", target, {})[0])
+    return answers
+
+
+def test_an_end_tells_those_who_never_stop_asking_over_one_connection(config):
+    with started(config) as service, ThreadPoolExecutor() as pool:
+        service.answers()
+        polls = [pool.submit(poll_until_told, service.port, target) for target in ("/livez", FEED) * 2]
+        time.sleep(0.3)
+        began = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        assert all(poll.result(20) for poll in polls)
+        assert service.process.wait(10) == 0
+        assert time.monotonic() - began < 8
+
+
+def poll_until_told(port, target):
+    """Ask over one connection until an answer says that it was the last."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.connect()
+        connection.auto_open = 0
+        while (answer := sent(connection, "GET", target, {}))[1].get("connection") != "close":
+            assert answer[0] == 200
+    return answer[0] == 200
 
 
 def test_an_end_drops_no_request(config):

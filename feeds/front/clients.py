@@ -168,11 +168,11 @@ class Client(Stream):
             data, self._received = bytes(self._received), bytearray()
             self._relay.take(data)
 
-    def refuse(self) -> None:
+    def refuse(self, method: str = "") -> None:
         """Answer that nobody answers."""
         self._relay = None
         self._closes = True
-        self.write(_REFUSAL, _SAID)
+        self.write(_REFUSAL, b"" if method == "HEAD" else _SAID)
         if not self.is_behind:
             self.finish()
 

@@ -23,7 +23,7 @@ def accept(listening: socket.socket) -> tuple[int, str]:
         connection, address = listening.accept()
         descriptor = connection.detach()
     os.set_blocking(descriptor, False)
-    return descriptor, address[0] if address else ""
+    return descriptor, address[0] if isinstance(address, tuple) else ""
 
 
 class Door:

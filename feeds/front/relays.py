@@ -44,8 +44,8 @@ class Asker(Protocol):
     def finish(self) -> None:
         """Nothing more will be answered on its connection."""
 
-    def refuse(self) -> None:
-        """Nobody answers."""
+    def refuse(self, method: str = "") -> None:
+        """Nobody answers its request."""
 
     def close(self) -> None:
         """Its connection cannot go on."""
@@ -90,7 +90,7 @@ class Exchange:
         try:
             self._inner = self._upstream.take() if not self._tries else self._upstream.connect()
         except OSError:
-            self._client.refuse()
+            self._refuse()
             return
         self._tries += 1
         self._inner.owner = self
@@ -112,8 +112,7 @@ class Exchange:
         end = self._head.find(END) + len(END)
         if end < len(END):
             if len(self._head) > _LONGEST_HEAD:
-                self.close()
-                self._client.refuse()
+                self._refuse()
             return
         length, self._closes = read_framing(bytes(self._head[:end]), self._method)
         if length is None:
@@ -156,7 +155,11 @@ class Exchange:
         elif self._tries < _TRIES:
             self.start()
         else:
-            self._client.refuse()
+            self._refuse()
+
+    def _refuse(self) -> None:
+        self.close()
+        self._client.refuse(self._method)
 
     def take(self, data: bytes) -> None:
         """One request at a time."""

@@ -53,10 +53,6 @@ class Front:
         """Until it serves, or has died, or has had enough time."""
         self._ready.poll(_COMES_UP)
 
-    def end(self) -> None:
-        """Have it end, with everything answered."""
-        self.process.terminate()
-
 
 class Fronts:
     """As many processes as are configured, which take connections at a door and pass on to the application's Unix socket.
