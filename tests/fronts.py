@@ -1,5 +1,6 @@
 """The loop that holds readers' connections, in a thread of this process, over a real shelf and a server that does as it is told."""
 
+import os
 import socket
 import threading
 from contextlib import contextmanager, suppress
@@ -181,9 +182,8 @@ def fronted(folder, application, *, patience=30, connections=100, buffer=0):
         shelf = Shelf(folder)
         shelf.read_on()
         recorded = []
-        front = Front(
-            Loop(listening, application.path, shelf, recorded.append, patience=patience, connections=connections), listening
-        )
+        bounds = {"patience": patience, "connections": connections, "parent": os.getppid()}
+        front = Front(Loop(listening, application.path, shelf, recorded.append, **bounds), listening)
         front.recorded = recorded
         front.thread.start()
         try:

@@ -36,7 +36,7 @@ _AT_ONCE = 64
 class Loop:
     """Serves what is on a shelf at a listening socket, and passes on all else to the application's.
 
-    ``connections`` are open at once; more wait to be accepted. ``patience``: see Surroundings.
+    ``connections`` are open at once; more wait to be accepted. ``patience``: see Surroundings. It ends with ``parent``, a process.
     """
 
     def __init__(
@@ -48,24 +48,26 @@ class Loop:
         *,
         patience: float,
         connections: int,
+        parent: int,
     ) -> None:
         self._listening = listening
         self._shelf = shelf
         self._connections = connections
+        self._parent = parent
         self._poll = open_poll()
         self._hits = Hits(shelf)
         self._around = Surroundings(self._hits, Upstream(application, self._poll), record, patience=patience)
         self._accepts = self._over = False
         self._rests_until = self._due = 0.0
         self._ending = self._ends = float("inf")
-        self._parent = os.getppid()
+        self._is_last = True
 
     def run(self) -> None:
         """Serve until ``end`` was called and everything is answered, or the parent process is gone."""
         self._listening.settimeout(0)
         around, wait, whom = self._around, self._poll.wait, self._poll.whom
         while not self._over:
-            found = wait(_GLANCE)
+            found = wait(0 if around.waiting else _GLANCE)
             around.now = time.monotonic()
             self._hits.look_up()
             for descriptor, events in found:
@@ -75,33 +77,50 @@ class Loop:
                     except Exception:
                         log.exception("front.crashed")
                         _give_up(ready)
+            self._let_others_go_on()
             if not self._accepts:
                 self._accept_again()
             if around.now >= self._due:
-                self._look_around()
+                try:
+                    self._look_around()
+                except Exception:
+                    log.exception("front.crashed")
 
-    def end(self, *, within: float) -> None:
-        """Take no more connections, answer what was asked, and let ``run`` return within so many seconds."""
+    def end(self, *, within: float, last: bool) -> None:
+        """Answer what was asked, and let ``run`` return within so many seconds.
+
+        ``last``: nobody else accepts connections at this socket, so those that wait are answered as well.
+        """
         self._ending = time.monotonic()
         self._ends = self._ending + within
+        self._is_last = last
         self._due = 0.0
         self._hits.close_all()
 
-    def _accept(self, _events: int) -> None:
+    def _let_others_go_on(self) -> None:
+        """Give another turn to those who asked for more at once than is answered in a row."""
+        for _ in range(len(self._around.waiting)):
+            self._around.waiting.popleft().take_turn()
+
+    def _accept(self, _events: int = READ) -> int:
+        """Take connections; how many."""
         clients = self._around.clients
-        for _ in range(min(_AT_ONCE, self._connections - len(clients))):
+        taken = 0
+        while taken < _AT_ONCE and len(clients) < self._connections:
             try:
                 descriptor, address = accept(self._listening)
             except BlockingIOError:
-                return
+                return taken
             except OSError as error:
                 log.warning("front.cannot_accept", error=str(error), connections=len(clients))
                 self._accept_no_more()
                 self._rests_until = self._around.now + _REST
-                return
+                return taken
+            taken += 1
             Client(descriptor, address, self._around, self._poll).start()
         if len(clients) >= self._connections:
             self._accept_no_more()
+        return taken
 
     def _accept_no_more(self) -> None:
         if self._accepts:
@@ -110,7 +129,8 @@ class Loop:
 
     def _accept_again(self) -> None:
         around = self._around
-        if around.now >= self._rests_until and around.now < self._ending and len(around.clients) < self._connections:
+        wanted = self._is_last or around.now < self._ending
+        if wanted and around.now >= self._rests_until and len(around.clients) < self._connections:
             self._poll.add(self._listening.fileno(), READ, self._accept)
             self._accepts = True
 
@@ -118,12 +138,10 @@ class Loop:
         """What is done from time to time: take over news, end connections that take too long, and see whether to go on."""
         around = self._around
         self._due = around.now + POLL
-        before = self._shelf.edition
-        self._shelf.read_on()
-        if self._shelf.edition != before:
+        if self._shelf.read_on():
             self._hits.forget()
         for client in [client for client in around.clients if client.is_overdue]:
-            client.close()
+            client.give_up()
         if around.now >= self._ending:
             self._come_to_an_end()
         self._over = self._over or os.getppid() != self._parent
@@ -131,16 +149,18 @@ class Loop:
     def _come_to_an_end(self) -> None:
         """Close what is quiet, and be over when that is everything."""
         around = self._around
-        self._accept_no_more()
         self._due = around.now + _GLANCE
+        if not self._is_last:
+            self._accept_no_more()
         quiet_since = around.now - QUIET
         for client in [client for client in around.clients if client.is_idle_since(quiet_since)]:
             client.close()
-        self._over = around.now > self._ends or (not around.clients and self._ending < quiet_since)
+        late = self._is_last and self._accept()
+        self._over = around.now > self._ends or not (around.clients or late or self._ending > quiet_since)
 
 
 def _give_up(ready: Ready) -> None:
     """End the one connection that something went wrong with."""
     owner = getattr(ready, "__self__", None)
     if isinstance(owner, Stream):
-        owner.close()
+        owner.give_up()

@@ -13,7 +13,7 @@ from typing import Protocol
 READ, WRITE = 1, 4
 """As epoll has them; an error or a hang-up comes as some other number."""
 
-Ready = Callable[[int], None]
+Ready = Callable[[int], object]
 """Called with what was found."""
 
 _AT_ONCE = 1024

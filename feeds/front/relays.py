@@ -10,6 +10,9 @@ from feeds.front.upstream import Inner, Upstream
 from feeds.serving.recording import CLIENT_FIELD
 
 _LONGEST_HEAD = 64 * 1024
+_LAST_WORDS = 2.0
+"""Seconds after which an answer is taken to be complete whose end is not known, where the client asks nothing more."""
+
 _TRIES = 3
 """How often a request is passed on, where connections end before anything is answered (RFC 9110 §9.2.2)."""
 
@@ -47,6 +50,9 @@ class Asker(Protocol):
     def refuse(self, method: str = "") -> None:
         """Nobody answers its request."""
 
+    def give_up(self) -> None:
+        """Its answer cannot be had."""
+
     def close(self) -> None:
         """Its connection cannot go on."""
 
@@ -62,6 +68,9 @@ class Relay(Protocol):
 
     def go_on(self) -> None:
         """The client has taken what was written to it."""
+
+    def end(self) -> None:
+        """The client has said all that it will say, and may still listen."""
 
     def close(self) -> None:
         """The client is gone."""
@@ -90,7 +99,7 @@ class Exchange:
         try:
             self._inner = self._upstream.take() if not self._tries else self._upstream.connect()
         except OSError:
-            self._refuse()
+            self.refuse()
             return
         self._tries += 1
         self._inner.owner = self
@@ -112,7 +121,7 @@ class Exchange:
         end = self._head.find(END) + len(END)
         if end < len(END):
             if len(self._head) > _LONGEST_HEAD:
-                self._refuse()
+                self.refuse()
             return
         length, self._closes = read_framing(bytes(self._head[:end]), self._method)
         if length is None:
@@ -155,9 +164,19 @@ class Exchange:
         elif self._tries < _TRIES:
             self.start()
         else:
-            self._refuse()
+            self.refuse()
 
-    def _refuse(self) -> None:
+    @property
+    def has_begun(self) -> bool:
+        """Whether the client has got a part of the answer."""
+        return bool(self._left)
+
+    def give_up(self) -> None:
+        """Something went wrong on the connection to the application."""
+        self._client.give_up()
+
+    def refuse(self) -> None:
+        """Give up before anything was answered."""
         self.close()
         self._client.refuse(self._method)
 
@@ -167,6 +186,9 @@ class Exchange:
 
     def sent(self) -> None:
         """Nothing waits for that."""
+
+    def end(self) -> None:
+        """The answer is given all the same."""
 
     def go_on(self) -> None:
         """Read on, now that the client has taken what there was."""
@@ -191,6 +213,7 @@ class Tunnel:
     def __init__(self, client: Asker, inner: Inner, *, patience: float) -> None:
         self.patience = patience
         self.waits = False
+        self._has_ended = False
         self._client = client
         self._inner = inner
         inner.owner = self
@@ -217,9 +240,21 @@ class Tunnel:
             self._inner.close()
             self._client.finish()
             return
+        if self._has_ended:
+            self.patience = _LAST_WORDS
         self._client.write(data)
         if self._client.is_behind:
             self._inner.watch(reading=False)
+
+    def give_up(self) -> None:
+        """Something went wrong on the connection to the application."""
+        self._client.close()
+
+    def end(self) -> None:
+        """Wait for an answer, if one is due. The other side is not told: it would take it for a client that is gone."""
+        self._has_ended = True
+        if not self.waits:
+            self._client.close()
 
     def go_on(self) -> None:
         """Read on, now that the client has taken what there was."""
@@ -236,11 +271,18 @@ class Farewell:
     patience = 5.0
     waits = False
 
+    def __init__(self, client: Asker) -> None:
+        self._client = client
+
     def take(self, data: bytes) -> None:
         """Throw it away."""
 
     def go_on(self) -> None:
         """Nothing is written any more."""
+
+    def end(self) -> None:
+        """Nothing more is sent either."""
+        self._client.close()
 
     def close(self) -> None:
         """Nothing is kept."""

@@ -78,6 +78,10 @@ class Stream:
             finally:
                 connection.detach()
 
+    def give_up(self) -> None:
+        """Something went wrong while it was served."""
+        self.close()
+
     def close(self) -> None:
         """End the connection; to do it again does no harm."""
         descriptor = self.descriptor

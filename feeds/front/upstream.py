@@ -26,6 +26,9 @@ class Listener(Protocol):
     def sent(self) -> None:
         """The application has taken what was written to it."""
 
+    def give_up(self) -> None:
+        """Something went wrong on the connection."""
+
 
 class Inner(Stream):
     """A connection to the application."""
@@ -56,6 +59,12 @@ class Inner(Stream):
         if self.owner is not None:
             self.owner.sent()
 
+    def give_up(self) -> None:
+        """Close it, and let its client know."""
+        self.close()
+        if self.owner is not None:
+            self.owner.give_up()
+
     def on_broken(self) -> None:
         """Nothing more is taken there, but there may be an answer to read, which came early."""
         self.watch(reading=True)
@@ -78,7 +87,11 @@ class Upstream:
 
     def take(self) -> Inner:
         """A connection, which may be one that was used before."""
-        return self._idle.pop() if self._idle else self.connect()
+        while self._idle:
+            inner = self._idle.pop()
+            if inner.descriptor >= 0:
+                return inner
+        return self.connect()
 
     def give_back(self, inner: Inner) -> None:
         """Keep a connection on which everything was answered."""

@@ -34,6 +34,13 @@ _DRAINING = 0.3
 _OVERLAP = 2.0
 """Seconds for which a worker that SIGHUP replaces goes on serving beside the new one, which has to load first."""
 
+_PAUSE = 0.1
+"""Seconds before a worker that died is started again."""
+
+_LONGEST_PAUSE = 30.0
+_HEALTHY_AFTER = 60.0
+_GLANCE = 0.05
+
 _DESCRIPTORS = 1024
 """File descriptors that a process needs besides those of readers' connections."""
 
@@ -43,11 +50,11 @@ _KILL_AFTER = int(ANSWERED) + 1
 class _Server(MPServer):
     """Granian, which starts, replaces and ends the processes in front of it along with its own workers."""
 
-    def __init__(self, *arguments: Any, fronts: Fronts, settings: Settings, **options: Any) -> None:
+    def __init__(self, *arguments: Any, fronts: Fronts, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._fronts = fronts
-        self._settings = settings
-        self.on_startup(lambda: fronts.start(settings))
+        self._pause = _PAUSE
+        self.on_startup(fronts.start)
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Nobody connects any more; what was asked is answered; then the workers end."""
@@ -58,24 +65,42 @@ class _Server(MPServer):
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
     def _reload(self, spawn_target: Any, target_loader: Any) -> None:
-        """Called on SIGHUP."""
+        """Called on SIGHUP. Granian forgets a signal that comes meanwhile, which would be one to end."""
+        self.reload_signal = False
         try:
-            self._settings = load()
+            settings = load()
         except SettingsError as error:
             log.error("reload.refused", detail=str(error))  # noqa: TRY400  whoever wrote the configuration needs no traceback
-            self.reload_signal = False
-            self.main_loop_interrupt.clear()
-            return
-        super()._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-        self._fronts.replace(self._settings)
-        log.info("reload.done")
+        else:
+            super()._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+            self._fronts.replace(settings)
+            log.info("reload.done")
+        self.main_loop_interrupt.clear()
+        if self.interrupt_signal or self.reload_signal or self.interrupt_children:
+            self.main_loop_interrupt.set()
 
     def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
-        """Called on SIGHUP, and without a delay for workers that have died."""
+        """Called on SIGHUP, and without a delay for workers that have died.
+
+        Granian gives up where workers die one soon after another. What is on the shelf is served without them, so others are
+        started all the same, each time later.
+        """
         if delay:
             for former in [self.wrks[index] for index in workers]:
                 former.terminate = partial(_end, former, former.terminate)  # type: ignore[method-assign]
+        else:
+            log.error("worker.died", workers=len(workers), restart_in=self._pause)
+            self._wait(self._pause)
+            soon = any(time.monotonic() - self.wrks[index].birth < _HEALTHY_AFTER for index in workers)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE) if soon else _PAUSE
         super()._respawn_workers(workers, spawn_target, target_loader, delay)
+        self.respawned_wrks.clear()
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, unless the end comes before."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self.interrupt_signal:
+            time.sleep(_GLANCE)
 
 
 def _end(worker: Any, terminate: Callable[[], None]) -> None:
@@ -103,7 +128,7 @@ def run(settings: Settings) -> None:
     door = Door(serve.host, serve.port, serve.socket, backlog=serve.backlog)
     with tempfile.TemporaryDirectory(prefix="topicfeeds-") as folder, door.socket:
         application = Path(folder) / "application"
-        fronts = Fronts(door, str(application))
+        fronts = Fronts(door, str(application), settings)
         _server(settings, application, fronts).serve()
 
 
@@ -128,7 +153,6 @@ def _server(settings: Settings, application: Path, fronts: Fronts) -> _Server:
         websockets=False,
         log_enabled=False,
         fronts=fronts,
-        settings=settings,
     )
 
 

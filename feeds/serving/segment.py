@@ -50,7 +50,7 @@ class Segment:
         """Whether the file that was opened is the one that stands there now."""
         try:
             return self._file is not None and os.path.samestat(os.fstat(self._file), self.path.stat())
-        except FileNotFoundError:
+        except OSError:
             return False
 
     def open(self) -> bool:

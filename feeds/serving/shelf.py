@@ -49,6 +49,7 @@ class Shelf:
         self._records: dict[str, Record] = {}
         self._arriving: dict[str, Record] = {}
         self._segment = Segment(folder / _FILE)
+        self._trouble = ""
 
     def __len__(self) -> int:
         """How many representations are in service."""
@@ -78,8 +79,26 @@ class Shelf:
         self._records.pop(path, None)
         self.edition = NONE
 
-    def read_on(self) -> None:
-        """Take over what other processes have written. For one thread at a time."""
+    def read_on(self) -> bool:
+        """Take over what other processes have written; whether anything is new. For one thread at a time.
+
+        A file that cannot be read, or is not as it was written, changes nothing.
+        """
+        before = self.edition
+        try:
+            self._read_on()
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            self._segment.close()
+            self._arriving, self.edition = {}, NONE
+            self._complain_of_file(f"{type(error).__name__}: {error}")
+        return self.edition != before
+
+    def _complain_of_file(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            log.error("shelf.unreadable", file=str(self._segment.path), error=trouble)
+        self._trouble = trouble
+
+    def _read_on(self) -> None:
         if not self._segment.is_current():
             self._arriving = {}
             self._segment.open()
