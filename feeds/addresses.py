@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 from feeds.configuration import REVISED, Content
@@ -11,8 +12,15 @@ from feeds.model import Site, Topic
 PARAMETERS = 8
 """How many parameters of a query are looked at."""
 
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]+")
+
 SELECTING = frozenset(f"content={content}" for content in get_args(Content))
 """Parameters that select a representation of its own, where there is one; they go along with a redirect."""
+
+
+def is_host(value: str) -> bool:
+    """Whether a Host field names a host, and only one (RFC 9112 §3.2, RFC 3986 §3.2.2)."""
+    return _HOST.fullmatch(value) is not None
 
 
 def parameters(query: str) -> list[str]:

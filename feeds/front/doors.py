@@ -36,7 +36,7 @@ class Door:
     def __init__(self, host: str, port: int, path: Path | None, *, backlog: int) -> None:
         self._backlog = backlog
         self._path = path
-        self._beside = path and path.with_name(f".{path.name}.{os.getpid()}")
+        self._beside = path and path.with_name(f".{os.getpid()}")  # no longer than need be: the system allows some hundred bytes
         try:
             self.socket = _at_file(self._beside) if self._beside else _at_port(host, port)
         except OSError as error:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from feeds.addresses import is_host
+
 END = b"\r\n\r\n"
 LONGEST = 16 * 1024
 """Bytes of a head that is read here."""
@@ -53,6 +55,7 @@ class Request(NamedTuple):
     method: str
     target: str
     fields: dict[str, str]
+    version: str
     closes: bool
 
 
@@ -84,7 +87,7 @@ def read_request(head: bytes) -> Request | None:
     if old and "keep-alive" in options:
         return None
     closes = old or "close" in (option.strip() for option in options.split(","))
-    return Request(method.decode(), target.decode("latin-1"), fields, closes)
+    return Request(method.decode(), target.decode("latin-1"), fields, version[5:].decode(), closes)
 
 
 def _is_clean(head: bytes, lines: int) -> bool:
@@ -111,9 +114,8 @@ def _fields(lines: list[bytes]) -> dict[str, str] | None:
 
 
 def names_one_host(request: Request) -> bool:
-    """Whether it says for which host it is, as every request must (RFC 9112 §3.2)."""
-    host = request.fields.get("HTTP_HOST", "")
-    return bool(host) and "," not in host
+    """Whether it says for which host it is, as every request must, or is of a time when none did."""
+    return is_host(request.fields.get("HTTP_HOST", "" if request.version == "1.1" else "none"))
 
 
 def with_field(head: bytes, name: str, value: str) -> bytes:

@@ -24,6 +24,12 @@ _REMEMBERED = 1024
 _LONGEST = 256
 """Characters of a header field that is remembered; a longer one is nobody's who asks again and again."""
 
+_MOST = 64
+"""Elements of an Accept-Encoding field that are looked at; nobody has more."""
+
+_FARTHEST = 4096
+"""Characters of a condition that are looked at: a hundred entity tags."""
+
 _UNSHOWN = {"application/atom+xml", "application/rss+xml", "text/x-opml"}
 """Media types that browsers show as text or save as a file; as ``application/xml`` they show them with their stylesheet."""
 
@@ -199,7 +205,7 @@ def _holds(representation: Representation, variant: Variant, request: Mapping[st
     if condition is None:
         moment = _parse_http_date(request["HTTP_IF_UNMODIFIED_SINCE"])
         return moment is None or representation.last_modified <= moment
-    return condition.strip() == "*" or variant.etag in _STRONG.findall(condition)
+    return condition.strip() == "*" or variant.etag in _STRONG.findall(condition[:_FARTHEST])
 
 
 def _is_as_old(representation: Representation, since: str) -> bool:
@@ -218,7 +224,7 @@ def matches(condition: str, tag: str) -> bool:
     """
     if condition.strip() == "*":
         return True
-    opaque_tags = _OPAQUE.findall(condition) or [condition.strip()]  # some clients lose the quotes
+    opaque_tags = _OPAQUE.findall(condition[:_FARTHEST]) or [condition.strip()]  # some clients lose the quotes
     return any(opaque == tag or _SUFFIX.sub("", opaque) == tag for opaque in opaque_tags)
 
 
@@ -243,7 +249,7 @@ def choose(accept_encoding: str, available: tuple[str, ...]) -> str:
 
 def _weights(accept_encoding: str) -> dict[str, float]:
     weights = {}
-    for element in accept_encoding.lower().split(","):
+    for element in accept_encoding.lower().split(",", _MOST)[:_MOST]:
         coding, _, parameters = element.partition(";")
         weight = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", parameters)
         if name := coding.strip().removeprefix("x-"):

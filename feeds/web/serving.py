@@ -11,6 +11,7 @@ from typing import Any
 from flask import Response, request
 from werkzeug.datastructures import Headers
 
+from feeds.addresses import is_host
 from feeds.serving.recording import Recorded, address_of, told
 from feeds.serving.representation import Answer, Representation, answer
 from feeds.serving.shelf import Shelf
@@ -59,7 +60,7 @@ class ShelfFirst:
 def names_one_host(request: Environ) -> bool:
     """Whether a request of HTTP/1.1 says for which host it is, as it must, and once (RFC 9112 §3.2)."""
     host = request.get("HTTP_HOST", "")
-    return (bool(host) or request.get("SERVER_PROTOCOL") != "HTTP/1.1") and "," not in host
+    return is_host(host) or (not host and request.get("SERVER_PROTOCOL") != "HTTP/1.1")
 
 
 def answer_in_full_or_part(shelf: Shelf, representation: Representation, environ: Environ) -> Answer:
