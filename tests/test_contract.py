@@ -400,7 +400,7 @@ def test_absolute_targets(wired):
     assert (status.split()[1], headers["link"], body) == ("200", f'<https://feeds.example{ATOM}>; rel="self"', wired.get(ATOM)[2])
 
 
-@pytest.mark.parametrize("hosts", [[], ["Host: a", "Host: b"], ["Host: a", "host: a"], ["Host: a/b"], ["Host: a@b"]])
+@pytest.mark.parametrize("hosts", [[], ["Host: a", "Host: b"], ["Host: a", "host: a"], ["Host: a/b"]])
 def test_a_request_names_one_host(wired, hosts):
     """RFC 9112 section 3.2."""
     for path in (ATOM, "/feeds/none.atom"):

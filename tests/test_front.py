@@ -337,6 +337,31 @@ def test_a_client_at_a_unix_socket_has_no_address(tmp_path):
                 assert address == ""
 
 
+def test_what_goes_wrong_ends_one_connection_alone(front):
+    record = front.around.record
+    with front.connect() as there, front.connect() as one, front.connect() as two:
+        assert [there.ask(FEED)[2], two.ask(FEED)[2]] == [BODY, BODY]
+        front.around.record = None
+        for client in (one, two):  # with the first that it asks, and later
+            client.send(get(FEED))
+            assert client.rest() == b""
+        front.around.record = record
+        assert there.ask(FEED)[2] == BODY
+        eventually(lambda: len(front.around.clients) == 1, within=5, every=0.005)
+
+
+@pytest.mark.parametrize("target", [FEED, LARGE, MISS, "/never"])
+def test_a_client_that_breaks_off(opened, application, target):
+    application.on["/never"] = lambda connection, _: connection.recv(1)
+    front = opened(buffer=16_384)
+    with front.connect() as client:
+        client.send(get(target))
+        eventually(lambda: front.around.clients, within=5, every=0.002)
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    eventually(lambda: not front.around.clients, within=5, every=0.005)
+    assert front.ask(FEED)[2] == BODY
+
+
 # -- one request and its answer ----------------------------------------------------------------------------------------
 
 ODD = b"HTTP/1.1 299 As it \xe9 was\r\nB:  two\r\na: one\r\nA:\tone\r\ncontent-LENGTH:5\r\nSet-Cookie: a\r\n\r\nhello"
@@ -376,6 +401,20 @@ def test_connections_to_the_application_are_used_again(front, application):
         for client in (one, two, three):
             client.send(get("/held"))
         assert [client.answer()[2] for client in (one, two, three)] == [b"told of /held"] * 3
+    assert application.connects == 3
+
+
+def test_no_more_connections_are_kept_than_there_is_use_for(front, application, monkeypatch):
+    monkeypatch.setattr("feeds.front.upstream._IDLE", 1)
+    held = threading.Barrier(3)
+    application.on["/held"] = lambda *asked: held.wait(5) is not None and told(*asked)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(front.connect()) for _ in range(3)]
+        for client in clients:
+            client.send(get("/held"))
+        assert [client.answer()[2] for client in clients] == [b"told of /held"] * 3
+        eventually(lambda: application.ended == 2, within=5, every=0.005)
+        assert clients[0].ask("/a")[2] == b"told of /a"
     assert application.connects == 3
 
 

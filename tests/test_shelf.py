@@ -8,6 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from feeds.serving.representation import answer, opaque_tag
+from feeds.serving.segment import Record, Segment
+from feeds.serving.shelf import Shelf
 from feeds.serving.stock import StockedShelf
 from feeds.store import Publication, open_store
 from feeds.store.migrate import open_migrated
@@ -47,6 +49,62 @@ def test_what_one_process_has_taken_over_another_only_reads(store, folder):
     assert (folder / "shelf").stat().st_blocks == size
     assert len(second) == 2
     assert not second.load()
+
+
+def test_what_is_gone_is_gone_for_those_who_missed_it(store, folder, monkeypatch):
+    """A new file took the place of the one in which it was said."""
+    monkeypatch.setattr("feeds.serving.stock._WASTE", 1000)
+    put(store, a_publication(), a_publication("/b", b"two"))
+    writer, reader = StockedShelf(store, folder), Shelf(folder)
+    writer.load(), reader.read_on()
+    assert body(reader, "/b") == b"two"
+    with store.engine.begin() as connection:
+        connection.execute(sa.text("delete from publications where path = '/b'"))
+    for n in range(4):
+        put(store, a_publication(body=b"%d" % n * 3000))
+        writer.load()
+    reader.read_on()
+    assert reader.edition == writer.edition
+    assert (body(reader, "/b"), body(writer, "/b"), len(reader), len(writer)) == (None, None, 1, 1)
+    assert body(reader) == b"3" * 3000
+
+
+def test_a_file_that_was_left_without_an_edition_is_begun_anew(store, folder):
+    put(store, a_publication(), a_publication("/b", b"two"))
+    writer, reader = StockedShelf(store, folder), Shelf(folder)
+    writer.load(), reader.read_on()
+    Segment(folder / "shelf").replace([])  # and whoever did that is killed
+    put(store, a_publication(body=b"three"))
+    writer.load(), reader.read_on()
+    late = Shelf(folder)
+    late.read_on()
+    for shelf in (writer, reader, late):
+        assert (body(shelf), body(shelf, "/b")) == (b"three", b"two")
+
+
+@pytest.mark.parametrize("damage", ["head", "closing", "folder"])
+def test_a_damaged_file_takes_nothing_out_of_service(store, folder, damage):
+    put(store, a_publication(body=b"one"))
+    writer, reader = StockedShelf(store, folder), Shelf(folder)
+    writer.load(), reader.read_on()
+    file = folder / "shelf"
+    if damage == "head":
+        content = bytearray(file.read_bytes())
+        content[content.index(b'"path"')] ^= 1
+        file.write_bytes(content)
+    elif damage == "closing":
+        writer._segment.append(Record(b"no JSON", b""))
+    else:
+        file.unlink()
+        file.mkdir()
+    put(store, a_publication(body=b"two"))
+    for _ in range(2):
+        reader.read_on()
+        assert body(reader) == b"one"
+    late = StockedShelf(store, folder)
+    if damage in {"head", "closing"}:
+        late.load()
+        assert body(late) == b"two"
 
 
 def test_a_process_does_not_begin_to_serve_while_another_writes_what_it_would_serve(store, folder):

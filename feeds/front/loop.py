@@ -12,7 +12,7 @@ import structlog
 from feeds.front.clients import Client, Surroundings
 from feeds.front.doors import accept
 from feeds.front.hits import Hits
-from feeds.front.polling import READ, Ready, open_poll
+from feeds.front.polling import READ, open_poll
 from feeds.front.streams import Stream
 from feeds.front.upstream import Upstream
 from feeds.serving.recording import Recorded
@@ -76,7 +76,7 @@ class Loop:
                         ready(events)
                     except Exception:
                         log.exception("front.crashed")
-                        _give_up(ready)
+                        _give_up(getattr(ready, "__self__", None))
             self._let_others_go_on()
             if not self._accepts:
                 self._accept_again()
@@ -117,10 +117,18 @@ class Loop:
                 self._rests_until = self._around.now + _REST
                 return taken
             taken += 1
-            Client(descriptor, address, self._around, self._poll).start()
+            self._begin(descriptor, address)
         if len(clients) >= self._connections:
             self._accept_no_more()
         return taken
+
+    def _begin(self, descriptor: int, address: str) -> None:
+        client = Client(descriptor, address, self._around, self._poll)
+        try:
+            client.start()
+        except Exception:
+            log.exception("front.crashed")
+            client.close()
 
     def _accept_no_more(self) -> None:
         if self._accepts:
@@ -159,8 +167,7 @@ class Loop:
         self._over = around.now > self._ends or not (around.clients or late or self._ending > quiet_since)
 
 
-def _give_up(ready: Ready) -> None:
+def _give_up(owner: object) -> None:
     """End the one connection that something went wrong with."""
-    owner = getattr(ready, "__self__", None)
     if isinstance(owner, Stream):
         owner.give_up()

@@ -49,6 +49,7 @@ class Shelf:
         self._records: dict[str, Record] = {}
         self._arriving: dict[str, Record] = {}
         self._segment = Segment(folder / _FILE)
+        self._has_edition = False
         self._trouble = ""
 
     def __len__(self) -> int:
@@ -100,27 +101,32 @@ class Shelf:
 
     def _read_on(self) -> None:
         if not self._segment.is_current():
-            self._arriving = {}
+            self._arriving, self._has_edition = {}, False
             self._segment.open()
         for record in self._segment.read_on():
             self._take(record)
 
     def _take(self, record: Record) -> None:
-        """A record comes into service with the one that closes its edition."""
+        """A record comes into service with the one that closes its edition.
+
+        That names what is gone; where it closes the first edition of a file, in which everything is written, all else is gone.
+        """
         head = json.loads(record.head)
         if "path" in head:
             self._arriving[head["path"]] = record
             return
-        gone = head["gone"]
-        for path in self._arriving:
-            if path in self._records:
-                self.deltas.remember(path, _edition(self._records[path]))
+        left = self._records.keys() - self._arriving.keys() if head.get("whole") else set()
+        gone = {*head["gone"], *left}
+        for path, there in self._arriving.items():
+            former = self._records.get(path)
+            if former is not None and former.head != there.head:
+                self.deltas.remember(path, _edition(former))
         for path in gone:
             self.deltas.forget(path)
         self._records = _without({**self._records, **self._arriving}, gone)
         changed = [*self._arriving, *gone]
         self.paths, self.selected = _without(self.paths.copy(), changed), _without(self.selected.copy(), changed)
-        self._arriving = {}
+        self._arriving, self._has_edition = {}, True
         self.standings = {slug: Standing(*standing) for slug, standing in head["standings"].items()}
         self.edition = Edition(head["epoch"], head["revision"])
 

@@ -107,15 +107,19 @@ class StockedShelf(Shelf):
         return present.epoch != self.edition.epoch or present.revision < self.edition.revision
 
     def _write(self, found: News) -> None:
-        if self._is_of_another(found.edition):
-            self._begin([])
-        elif self._segment.size > _WASTE and self._segment.size > 2 * self._size() + _WASTE:
-            self._begin(self._records.values())
+        """Append what is new; to a new file where that is another store's, too large, or was left without an edition."""
+        other = self._is_of_another(found.edition)
+        anew = other or not self._has_edition or self._is_wasteful()
+        if anew:
+            self._begin([] if other else self._records.values())
         for publication in found.publications:
             self._take(self._segment.append(_record(publication)))
-        known = self._records.keys() | self._arriving.keys()  # all that are in service, and no others unless there are more
-        gone = sorted(known - found.paths()) if len(known) != found.total else []
-        self._take(self._segment.append(_closing(found, gone)))
+        known = self._arriving.keys() | (set() if other else self._records.keys())
+        gone = known - found.paths() if len(known) != found.total else set()  # it has all that are in service, and perhaps more
+        self._take(self._segment.append(_closing(found, sorted(gone), whole=anew)))
+
+    def _is_wasteful(self) -> bool:
+        return self._segment.size > _WASTE and self._segment.size > 2 * self._size() + _WASTE
 
     def _begin(self, records: Iterable[Record]) -> None:
         """Start a new file with these records; what is in service stays so until the next edition is complete."""
@@ -155,8 +159,11 @@ def _record(publication: Publication) -> Record:
     return Record(json.dumps(head).encode(), b"".join(publication.codings.values()))
 
 
-def _closing(found: News, gone: list[str]) -> Record:
-    """What closes an edition: its name, the paths that are no longer in service, and where the slugs stand."""
+def _closing(found: News, gone: list[str], *, whole: bool) -> Record:
+    """What closes an edition: its name, the paths that are no longer in service, and where the slugs stand.
+
+    ``whole``: everything in service is in this file, and was appended with this edition.
+    """
     standings = {slug: (standing.phase, standing.leads_to) for slug, standing in found.standings.items()}
-    head = {"epoch": found.edition.epoch, "revision": found.edition.revision, "gone": gone, "standings": standings}
+    head = {"epoch": found.edition.epoch, "revision": found.edition.revision, "gone": gone, "whole": whole, "standings": standings}
     return Record(json.dumps(head).encode(), b"")
