@@ -269,6 +269,60 @@ def test_the_death_of_a_worker_fails_no_request(config):
         assert [set(each.result(20)) for each in polls] == [{200}] * 4
 
 
+def test_workers_that_die_again_and_again_end_nothing(config):
+    """Granian would give up after the second."""
+    with started(config) as service:
+        service.answers()
+        for _ in range(3):
+            (worker,) = workers(service) - fronts(service)
+            os.kill(worker, signal.SIGKILL)
+            eventually(lambda worker=worker: worker not in workers(service) and len(workers(service)) == 2, within=20)
+            assert ask(service.port, FEED)[0] == 200
+        service.answers()
+
+
+def test_a_process_that_holds_connections_does_not_wait_for_an_application_that_is_stuck(config):
+    with started(config) as service:
+        service.answers(FEED)
+        (front,) = fronts(service)
+        (worker,) = workers(service) - {front}
+        os.kill(worker, signal.SIGSTOP)
+        os.kill(front, signal.SIGKILL)
+        service.wait_output("front.died", within=5)
+        service.answers(FEED, within=5)
+        os.kill(worker, signal.SIGCONT)
+        service.answers()
+
+
+def test_nothing_outlives_a_server_that_is_killed(config):
+    for _ in range(3):
+        with started(config) as service:
+            service.wait_output("front.started", within=10)
+            left = workers(service)
+            service.process.kill()
+            eventually(lambda left=left: not any(psutil.pid_exists(pid) for pid in left), within=10)
+
+
+@pytest.mark.parametrize("pause", [0, 0.005, 0.02, 0.3, 2.2])
+def test_an_end_that_comes_while_it_reloads(config, pause):
+    with started(config) as service:
+        service.answers()
+        service.process.send_signal(signal.SIGHUP)
+        time.sleep(pause)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(20) == 0
+
+
+def test_who_waits_to_be_accepted_is_answered_at_the_end(config):
+    with started(config, TOPICFEEDS_SERVE__CONNECTIONS="3") as service, ExitStack() as held:
+        service.answers()
+        connections = [held.enter_context(_polling(service.port)) for _ in range(9)]
+        assert [_answered(connection) for connection in connections[:3]] == [200, 200, 200]
+        service.process.send_signal(signal.SIGTERM)
+        assert [_answered(connection) for connection in connections[3:]] == [200] * 6
+        assert service.process.wait(15) == 0
+
+
 def poll(port, target, over):
     """What comes of requests over one connection."""
     answers = []
