@@ -303,6 +303,29 @@ def test_nothing_outlives_a_server_that_is_killed(config):
             eventually(lambda left=left: not any(psutil.pid_exists(pid) for pid in left), within=10)
 
 
+def test_what_a_killed_server_leaves_the_next_one_removes(config, tmp_path):
+    for _ in range(2):
+        with started(config, TMPDIR=str(tmp_path)) as service:
+            service.answers()
+            (folder,) = tmp_path.glob("topicfeeds-web-*")
+            service.process.kill()
+            eventually(lambda service=service: not workers_left(service), within=10)
+    with started(config, TMPDIR=str(tmp_path)) as service:
+        service.answers()
+        assert folder.name not in {each.name for each in tmp_path.glob("topicfeeds-web-*")}
+        with started(config, TMPDIR=str(tmp_path)) as other:
+            other.answers()
+            assert len(list(tmp_path.glob("topicfeeds-web-*"))) == 2
+        service.answers()
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(15) == 0
+    assert len(list(tmp_path.glob("topicfeeds-web-*"))) <= 1  # that of the other one, which was killed
+
+
+def workers_left(service):
+    return [each for each in service.tree("feeds") if each.pid != service.process.pid and each.status() != "zombie"]
+
+
 @pytest.mark.parametrize("pause", [0, 0.005, 0.02, 0.3, 2.2])
 def test_an_end_that_comes_while_it_reloads(config, pause):
     with started(config) as service:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import secrets
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +22,7 @@ from feeds.errors import SettingsError
 from feeds.front.doors import Door
 from feeds.running.fronts import Fronts
 from feeds.running.handover import ANSWERED, DRAIN, listen_no_more
+from feeds.running.room import room
 from feeds.serving.recording import CLIENT_FIELD
 from feeds.settings import Settings, load
 
@@ -126,8 +126,8 @@ def run(settings: Settings) -> None:
     serve = settings.serve
     _raise_limit(serve.connections)
     door = Door(serve.host, serve.port, serve.socket, backlog=serve.backlog)
-    with tempfile.TemporaryDirectory(prefix="topicfeeds-") as folder, door.socket:
-        application = Path(folder) / "application"
+    with room() as folder, door.socket:
+        application = folder / "application"
         fronts = Fronts(door, str(application), settings)
         _server(settings, application, fronts).serve()
 

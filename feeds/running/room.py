@@ -1,0 +1,44 @@
+"""A folder for the processes of one server alone, which is gone with them: at the latest when the next server starts."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_PREFIX = "topicfeeds-web-"
+_LOCK = "lock"
+_FRESH = 1.0
+"""Seconds for which a folder may be there without its lock being held."""
+
+
+@contextmanager
+def room() -> Iterator[Path]:
+    """The folder. A lock says that it is in use, and ends with the last process that was forked from this one."""
+    _clear()
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
+        lock = os.open(Path(name) / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield Path(name)
+        finally:
+            os.close(lock)
+
+
+def _clear() -> None:
+    """Remove what servers have left that were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime < _FRESH:
+                continue
+            lock = os.open(left / _LOCK, os.O_RDWR)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(lock)
