@@ -6,6 +6,7 @@ refreshes runs in a process of its own (``topicfeeds clock``).
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ from feeds.web.archives import Archives
 from feeds.web.counting import Counting
 from feeds.web.serving import ShelfFirst
 from feeds.web.topics import Topics
+
+_GIVES_WAY = 5
+"""How nice a worker is: what it makes takes a hundred times as long as a hit."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -79,8 +83,12 @@ def _publisher(settings: Settings) -> Publisher:
 
 
 def worker() -> Flask:
-    """The application for a worker process of ``topicfeeds web``: it drains when told to, and ends with its parent."""
+    """The application for a worker process of ``topicfeeds web``: it drains when told to, and ends with its parent.
+
+    It gives way to the processes that answer hits.
+    """
     lifeline.hold()
+    os.nice(_GIVES_WAY)
     app = create_app()
     signal.signal(handover.DRAIN, lambda *_: app.extensions["topicfeeds"]["draining"].set())
     settle()
