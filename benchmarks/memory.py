@@ -9,6 +9,8 @@ from __future__ import annotations
 import http.client
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -38,9 +40,21 @@ def main() -> None:
         topics = [{"slug": f"topic-{n}", "title": f"Topic {n}"} for n in range(TOPICS)]
         config = write_config(folder, "http://127.0.0.1:9", topics=topics, data=str(folder / "var"), serve={"workers": WORKERS})
         total = _fill(config)
+        print(f"import app: {_import_time():.2f} s in a new interpreter")
         print(f"{TOPICS} topics x {len(FORMATS)} formats, all codings: {total / MEBIBYTE:.0f} MiB; {WORKERS} workers")
         for start in ("empty shelf", "shelf of before", "shelf of before"):
             _measure(config, start)
+
+
+def _import_time() -> float:
+    """Seconds that a new interpreter takes to import the application, beyond those that it takes to start; median of five."""
+
+    def run(statement: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", statement], check=True)
+        return time.perf_counter() - began
+
+    return statistics.median(run("import app") - run("pass") for _ in range(5))
 
 
 def _fill(config: Path) -> int:
