@@ -26,7 +26,7 @@ from feeds.topics import lifecycle
 from feeds.web import errors, machines, people, readers
 from feeds.web.archives import Archives
 from feeds.web.counting import Counting
-from feeds.web.serving import ShelfFirst
+from feeds.web.serving import Last, ShelfFirst
 from feeds.web.topics import Topics
 
 _GIVES_WAY = 5
@@ -90,6 +90,8 @@ def worker() -> Flask:
     lifeline.hold()
     os.nice(_GIVES_WAY)
     app = create_app()
-    signal.signal(handover.DRAIN, lambda *_: app.extensions["topicfeeds"]["draining"].set())
+    draining: threading.Event = app.extensions["topicfeeds"]["draining"]
+    signal.signal(handover.DRAIN, lambda *_: draining.set())
+    app.wsgi_app = Last(app.wsgi_app, draining.is_set)  # type: ignore[method-assign]
     settle()
     return app

@@ -4,11 +4,13 @@ import os
 import re
 import signal
 import socket
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
+from pathlib import Path
 
 import psutil
 import pytest
@@ -303,23 +305,38 @@ def test_nothing_outlives_a_server_that_is_killed(config):
             eventually(lambda left=left: not any(psutil.pid_exists(pid) for pid in left), within=10)
 
 
-def test_what_a_killed_server_leaves_the_next_one_removes(config, tmp_path):
+@pytest.fixture
+def short():
+    """A folder with a path that is short enough for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="t-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def test_a_temporary_folder_with_a_long_path(config, tmp_path):
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    with started(config, TMPDIR=str(long)) as service:
+        service.answers()
+        assert not list(long.glob("topicfeeds-web-*"))
+
+
+def test_what_a_killed_server_leaves_the_next_one_removes(config, short):
     for _ in range(2):
-        with started(config, TMPDIR=str(tmp_path)) as service:
+        with started(config, TMPDIR=str(short)) as service:
             service.answers()
-            (folder,) = tmp_path.glob("topicfeeds-web-*")
+            (folder,) = short.glob("topicfeeds-web-*")
             service.process.kill()
             eventually(lambda service=service: not workers_left(service), within=10)
-    with started(config, TMPDIR=str(tmp_path)) as service:
+    with started(config, TMPDIR=str(short)) as service:
         service.answers()
-        assert folder.name not in {each.name for each in tmp_path.glob("topicfeeds-web-*")}
-        with started(config, TMPDIR=str(tmp_path)) as other:
+        assert folder.name not in {each.name for each in short.glob("topicfeeds-web-*")}
+        with started(config, TMPDIR=str(short)) as other:
             other.answers()
-            assert len(list(tmp_path.glob("topicfeeds-web-*"))) == 2
+            assert len(list(short.glob("topicfeeds-web-*"))) == 2
         service.answers()
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(15) == 0
-    assert len(list(tmp_path.glob("topicfeeds-web-*"))) <= 1  # that of the other one, which was killed
+    assert len(list(short.glob("topicfeeds-web-*"))) <= 1  # that of the other one, which was killed
 
 
 def workers_left(service):

@@ -8,6 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 _MODE = 0o660
+_AHEAD = 256 * 1024
+"""Bytes that the kernel takes before it has sent them: few enough to see that a client reads, however slowly."""
+
 _SILENT = 1
 """Seconds for which the kernel keeps a connection on which nothing was asked yet (Linux), so that a poll wakes the process once."""
 
@@ -67,6 +70,8 @@ def _at_port(host: str, port: int) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the connections have it from here
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _AHEAD)
     if hasattr(socket, "TCP_DEFER_ACCEPT"):
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENT)
     found.bind(address)

@@ -16,6 +16,9 @@ LONGEST = 16 * 1024
 """Bytes of a head that is read here."""
 
 _MOST_FIELDS = 100
+_MOST_OPTIONS = 200
+"""Characters of a Connection field; nobody has more to say there."""
+
 _STARTS = (b"GET ", b"HEAD ")
 _VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -84,7 +87,7 @@ def read_request(head: bytes) -> Request | None:
         return None
     options = fields.get("HTTP_CONNECTION", "").lower()
     old = version == b"HTTP/1.0"
-    if old and "keep-alive" in options:
+    if len(options) > _MOST_OPTIONS or (old and "keep-alive" in options):
         return None
     closes = old or "close" in (option.strip() for option in options.split(","))
     return Request(method.decode(), target.decode("latin-1"), fields, version[5:].decode(), closes)

@@ -14,7 +14,10 @@ _LAST_WORDS = 2.0
 """Seconds after which an answer is taken to be complete whose end is not known, where the client asks nothing more."""
 
 _TRIES = 3
-"""How often a request is passed on, where connections end before anything is answered (RFC 9110 §9.2.2)."""
+"""How often a request is passed on, where connections end before it is answered (RFC 9110 §9.2.2)."""
+
+_WHOLE = 256 * 1024
+"""Bytes of a body that is passed back as a whole."""
 
 
 class Asker(Protocol):
@@ -77,7 +80,10 @@ class Relay(Protocol):
 
 
 class Exchange:
-    """One request and its answer. A request that nobody began to answer is passed on again."""
+    """One request and its answer. A request is passed on again as long as the client has got nothing of an answer.
+
+    An answer that is not large is passed back when it is complete, so that this holds for nearly all.
+    """
 
     patience = 60.0
     waits = True
@@ -127,7 +133,7 @@ class Exchange:
         if length is None:
             self._client.write(bytes(self._head))
             self._become_tunnel()
-        else:
+        elif length > _WHOLE or len(self._head) - end >= length:
             self._left = length
             self._pass_on(bytes(self._head), len(self._head) - end)
 
@@ -159,9 +165,10 @@ class Exchange:
     def _end_early(self) -> None:
         if self._inner is not None:
             self._inner.close()
-        if self._head:
+        if self._left:
             self._client.close()
         elif self._tries < _TRIES:
+            self._head.clear()
             self.start()
         else:
             self.refuse()
@@ -251,10 +258,10 @@ class Tunnel:
         self._client.close()
 
     def end(self) -> None:
-        """Wait for an answer, if one is due. The other side is not told: it would take it for a client that is gone."""
+        """Wait for what is being answered. The other side is not told: it would take it for a client that is gone."""
         self._has_ended = True
         if not self.waits:
-            self._client.close()
+            self.patience = _LAST_WORDS
 
     def go_on(self) -> None:
         """Read on, now that the client has taken what there was."""

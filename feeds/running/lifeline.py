@@ -9,9 +9,13 @@ import time
 _POLL = 0.25
 
 
+PARENT = "PARENT_PROCESS"
+"""Environment variable with the process with which its children end, for those that may begin when it is gone already."""
+
+
 def hold() -> None:
     """Watch the parent from a thread. The exit is immediate: the store bears being killed at any instant."""
-    parent = os.getppid()
+    parent = int(os.environ.pop(PARENT, "") or os.getppid())
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 _PREFIX = "topicfeeds-web-"
 _LOCK = "lock"
+_LONGEST = 60
 _FRESH = 1.0
 """Seconds for which a folder may be there without its lock being held."""
 
@@ -20,8 +21,9 @@ _FRESH = 1.0
 @contextmanager
 def room() -> Iterator[Path]:
     """The folder. A lock says that it is in use, and ends with the last process that was forked from this one."""
-    _clear()
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as name:
+    place = _place()
+    _clear(place)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place, ignore_cleanup_errors=True) as name:
         lock = os.open(Path(name) / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
@@ -30,9 +32,15 @@ def room() -> Iterator[Path]:
             os.close(lock)
 
 
-def _clear() -> None:
+def _place() -> str:
+    """The temporary folder, or a shorter one: the path of a Unix socket may have some hundred bytes."""
+    usual = tempfile.gettempdir()
+    return usual if len(os.fsencode(usual)) <= _LONGEST else "/tmp"  # noqa: S108  made by mkdtemp there
+
+
+def _clear(place: str) -> None:
     """Remove what servers have left that were killed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for left in Path(place).glob(f"{_PREFIX}*"):
         with suppress(OSError):
             if time.time() - left.stat().st_mtime < _FRESH:
                 continue

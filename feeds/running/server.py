@@ -20,6 +20,7 @@ from granian.server import MPServer
 
 from feeds.errors import SettingsError
 from feeds.front.doors import Door
+from feeds.running import lifeline
 from feeds.running.fronts import Fronts
 from feeds.running.handover import ANSWERED, DRAIN, listen_no_more
 from feeds.running.room import room
@@ -122,6 +123,7 @@ def run(settings: Settings) -> None:
     come in time ends the connection; no resource takes a body, and none is waited for.
     """
     os.environ[CLIENT_FIELD] = f"X-Topicfeeds-Client-{secrets.token_hex(8)}"
+    os.environ[lifeline.PARENT] = str(os.getpid())
     import_module("app")  # once, for all workers, which are forked
     serve = settings.serve
     _raise_limit(serve.connections)

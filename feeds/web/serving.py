@@ -6,6 +6,7 @@ Under ``topicfeeds web`` most of these never come here: the processes in front (
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from flask import Response, request
@@ -55,6 +56,22 @@ class ShelfFirst:
         answered = answer_in_full_or_part(self._shelf, representation, request)
         self._record((*told(path, answered.status, len(answered.body), request), address_of(request)))
         return answered
+
+
+class Last:
+    """WSGI middleware that makes every answer the last on its connection while ``draining``, for a server that heeds that."""
+
+    def __init__(self, application: Application, draining: Callable[[], bool]) -> None:
+        self._application = application
+        self._draining = draining
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        return self._application(environ, partial(self._start, start_response) if self._draining() else start_response)
+
+    @staticmethod
+    def _start(start_response: StartResponse, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        return start_response(status, [*headers, ("Connection", "close")], *more)
 
 
 def names_one_host(request: Environ) -> bool:
