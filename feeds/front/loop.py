@@ -26,6 +26,9 @@ QUIET = 0.3
 _GLANCE = 0.25
 """Seconds after which the loop looks up where nothing comes."""
 
+_LAST_GLANCE = 0.05
+"""The same when the process ends."""
+
 _REST = 1.0
 """Seconds for which no connections are taken where the system has no more room for any."""
 
@@ -61,13 +64,14 @@ class Loop:
         self._rests_until = self._due = 0.0
         self._ending = self._ends = float("inf")
         self._is_last = True
+        self._glance = _GLANCE
 
     def run(self) -> None:
         """Serve until ``end`` was called and everything is answered, or the parent process is gone."""
         self._listening.settimeout(0)
         around, wait, whom = self._around, self._poll.wait, self._poll.whom
         while not self._over:
-            found = wait(0 if around.waiting else _GLANCE)
+            found = wait(0 if around.waiting else self._glance)
             around.now = time.monotonic()
             self._hits.look_up()
             for descriptor, events in found:
@@ -94,7 +98,7 @@ class Loop:
         self._ending = time.monotonic()
         self._ends = self._ending + within
         self._is_last = last
-        self._due = 0.0
+        self._glance, self._due = _LAST_GLANCE, 0.0
         self._hits.close_all()
 
     def _let_others_go_on(self) -> None:
@@ -157,7 +161,7 @@ class Loop:
     def _come_to_an_end(self) -> None:
         """Close what is quiet, and be over when that is everything."""
         around = self._around
-        self._due = around.now + _GLANCE
+        self._due = around.now + self._glance
         if not self._is_last:
             self._accept_no_more()
         quiet_since = around.now - QUIET

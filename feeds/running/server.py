@@ -32,6 +32,9 @@ log = structlog.get_logger(__name__)
 _DRAINING = 0.3
 """Seconds in which the requests of connections that were taken before are answered."""
 
+_TOLD = 0.1
+"""Seconds within which the workers know that they drain, before connections are told to end."""
+
 _OVERLAP = 2.0
 """Seconds for which a worker that SIGHUP replaces goes on serving beside the new one, which has to load first."""
 
@@ -61,7 +64,7 @@ class _Server(MPServer):
         """Nobody connects any more; what was asked is answered; then the workers end."""
         _tell_to_drain(self.wrks)
         listen_no_more()
-        time.sleep(_DRAINING)
+        time.sleep(_TOLD)
         self._fronts.end()
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
