@@ -38,6 +38,7 @@ from tests.fronts import (
     publish,
     told,
 )
+from tests.test_shelf import a_publication, put
 
 SOON = 0.0005
 MISS = "/feeds/none.atom"
@@ -524,6 +525,22 @@ def test_an_answer_to_a_client_that_reads_slowly(opened, application):
         time.sleep(0.2)
         client.send(get(FEED))
         assert [client.answer()[2], client.answer()[2]] == [LARGE_BODY, BODY]
+
+
+def test_who_reads_slowly_but_steadily_gets_all_of_a_large_hit(application, tmp_path):
+    """The system would take megabytes ahead, and for longer than the patience lasts it would not be seen that they are read."""
+    body = b"".join(b"%d " % (n * n) for n in range(500_000))
+    store = open_migrated(f"sqlite:///{tmp_path / 'store.db'}")
+    put(store, a_publication(FEED, body))
+    StockedShelf(store, tmp_path / "var").load()
+    store.close()
+    with fronted(tmp_path / "var", application, patience=0.7) as front, front.connect() as client:
+        client.send(get(FEED, b"Connection: close"))
+        came, began = bytearray(), time.monotonic()
+        while piece := client.socket.recv(65_536):
+            came += piece
+            time.sleep(max(len(came) / 2e6 - (time.monotonic() - began), 0))
+    assert came.endswith(body)
 
 
 def test_an_answer_may_take_long_as_long_as_something_comes(front, application, monkeypatch):

@@ -372,10 +372,12 @@ def poll(port, target, over):
     return answers
 
 
-def test_an_end_tells_those_who_never_stop_asking_over_one_connection(config):
+@pytest.mark.parametrize("fields", [{}, {"Content-Length": "0"}])
+def test_an_end_tells_those_who_never_stop_asking_over_one_connection(config, fields):
+    """Also those whose requests go through a tunnel, as they announce a body."""
     with started(config) as service, ThreadPoolExecutor() as pool:
         service.answers()
-        polls = [pool.submit(poll_until_told, service.port, target) for target in ("/livez", FEED) * 2]
+        polls = [pool.submit(poll_until_told, service.port, target, fields) for target in ("/livez", FEED) * 2]
         time.sleep(0.3)
         began = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
@@ -384,12 +386,12 @@ def test_an_end_tells_those_who_never_stop_asking_over_one_connection(config):
         assert time.monotonic() - began < 8
 
 
-def poll_until_told(port, target):
+def poll_until_told(port, target, fields):
     """Ask over one connection until an answer says that it was the last."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
         connection.connect()
         connection.auto_open = 0
-        while (answer := sent(connection, "GET", target, {}))[1].get("connection") != "close":
+        while (answer := sent(connection, "GET", target, fields))[1].get("connection") != "close":
             assert answer[0] == 200
     return answer[0] == 200
 

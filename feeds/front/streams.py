@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -15,7 +16,7 @@ from feeds.front.polling import READ, WRITE, Poll
 Piece = bytes | memoryview
 
 
-class Stream:
+class Stream(ABC):
     """One side of a connection, which this object closes; its descriptor must not block, and is -1 when it was closed.
 
     ``on_read`` is called when there is something to read, as long as that is watched for. While something waits to be written
@@ -32,14 +33,14 @@ class Stream:
         self._reads = False
         self._unsent: list[Piece] = []
 
+    @abstractmethod
     def on_read(self) -> None:
         """There is something to read, or the end of it."""
-        raise NotImplementedError
 
-    def touch(self) -> None:
+    def touch(self) -> None:  # noqa: B027  not everybody wants to know
         """The other side has taken some of what waits to be written."""
 
-    def on_flushed(self) -> None:
+    def on_flushed(self) -> None:  # noqa: B027  likewise
         """Everything is written."""
 
     def on_broken(self) -> None:
