@@ -176,7 +176,7 @@ def test_no_more_wait_than_there_are_places_and_the_rest_are_refused_at_once():
         for n in range(100):
             with pytest.raises(BusyError, match="too many"):
                 world.find(f"b,t{n}")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         world.press.going.set()
         assert [answer.result(5) for answer in admitted] == ["1", "1"]
     assert len(world.press.asked) == 2

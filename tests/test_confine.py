@@ -131,7 +131,7 @@ def test_a_bomb_is_refused_at_once(confined, bomb):
     began = time.monotonic()
     with pytest.raises(ParseError):
         confined.parse(source, Document(URL, body), zone=UTC)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15  # its deadline is a minute
 
 
 @pytest.mark.parametrize("text", [DEEP, "<ul><li>" * 20_000, "<p " + " ".join(f"a{n}=1" for n in range(1000)) + ">"])

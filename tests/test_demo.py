@@ -10,6 +10,8 @@ from lxml import etree
 
 from tests.conftest import ask, eventually, topicfeeds
 
+END = 6.0
+"""Seconds; it takes one where nothing else runs."""
 TOPICS = ["go-concurrency", "distributed-systems", "kernel-internals", "runtime"]
 
 
@@ -37,7 +39,7 @@ def test_it_shows_the_topics_serves_them_and_ends_with_ctrl_c(demo, tmp_path):
     os.killpg(demo.process.pid, signal.SIGINT)  # as the terminal does
     assert demo.process.wait(10) == 0
     eventually(lambda: not demo.tree(), within=5, every=0.01)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < END
     assert "Traceback" not in demo.output
 
 
@@ -47,7 +49,7 @@ def test_ctrl_c_while_it_refreshes(serving, free_port):
     began = time.monotonic()
     os.killpg(service.process.pid, signal.SIGINT)
     assert service.process.wait(10) == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < END
     assert service.tree() == []
     assert "Traceback" not in service.output
 

@@ -76,11 +76,11 @@ def test_every_expectation_belongs_to_a_folder() -> None:
     ids=lambda text: text[:12].strip(),
 )
 def test_hostile_text_ends_in_time_and_without_an_exception(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     source = Source(id="blog", kind="folder", url="https://blog.example/")
     parsed = folder.parse(Document("file:x.md", text.encode()), source=source, zone=UTC)
     assert len(parsed.drafts) + len(parsed.set_aside) == 1
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(

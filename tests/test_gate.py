@@ -68,6 +68,16 @@ def test_a_build_that_is_not_well_formed_is_refused(spoil: object, suffix: str) 
     assert refused.value.rule == "well-formed"
 
 
+@pytest.mark.parametrize("suffix", ["atom", "rss"])
+def test_what_a_reader_finds_otherwise_is_refused_every_time_and_the_entries_beside_it_are_not(suffix: str) -> None:
+    stripped = a_feed(ONE, a_post(id=" spaced "), TWO)
+    for _ in range(2):
+        with pytest.raises(GateError, match="another id or link than was written:  spaced "):
+            check_build("/feeds/kernel", suffix, stripped, FORMATS[suffix].render(stripped))
+        sound = a_feed(ONE, TWO)
+        check_build("/feeds/kernel", suffix, sound, FORMATS[suffix].render(sound))
+
+
 def test_an_id_that_was_never_minted_is_refused() -> None:
     with pytest.raises(GateError, match="never minted") as refused:
         check_posts("/feeds/kernel.atom", (ONE, TWO), now=NOW, unminted={TWO.id})

@@ -1,24 +1,26 @@
 """Reads a document back as it was written: lxml for its structure, feedparser as a reader would, JSON by the rules of its format.
 
-Pure. Raises ValueError, saying what is wrong, for what no reader should be given.
+Raises ValueError, saying what is wrong, for what no reader should be given.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Any
 
 import feedparser
 from lxml import etree
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
-_REMEMBERED = 4096
+_REMEMBERED = 1 << 15
 _ROOTS = {"atom": b'<feed xmlns="http://www.w3.org/2005/Atom">%b</feed>', "rss": b'<rss version="2.0"><channel>%b</channel></rss>'}
 
 
@@ -43,23 +45,62 @@ def _read_xml(suffix: str, path: str, read: Callable[[Any], Entry], body: bytes)
         root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
     except etree.XMLSyntaxError as error:
         raise ValueError(str(error)) from None
-    entries = []
-    for element in root.iterfind(path):
-        entry = read(element)
-        entries.append(entry)
-        if (entry.id, entry.link) != _as_a_reader(suffix, etree.tostring(element, with_tail=False)):
-            raise ValueError(f"a feed reader finds another id or link than was written: {entry.id}")
+    elements = list(root.iterfind(path))
+    entries = [read(element) for element in elements]
+    written = [(etree.tostring(element, with_tail=False), entry) for element, entry in zip(elements, entries, strict=True)]
+    unread = _READ.lacking(written)
+    _read_as_a_reader(suffix, unread)
+    _READ.keep(unread)
     return entries
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _as_a_reader(suffix: str, entry: bytes) -> tuple[str, str]:
-    """The id and link that feedparser finds in an entry alone; what was read once need not be again."""
-    parsed = feedparser.parse(io.BytesIO(_ROOTS[suffix] % entry), sanitize_html=False, resolve_relative_uris=False)
-    if parsed.bozo or len(parsed.entries) != 1:
-        raise ValueError(f"a feed reader cannot read an entry: {parsed.get('bozo_exception', 'it finds none')}")
-    found = parsed.entries[0]
-    return found.get("id", ""), found.get("link", "")
+def _read_as_a_reader(suffix: str, written: Sequence[tuple[bytes, Entry]]) -> None:
+    """Let feedparser read entries in a document of their own. Raises ValueError for what it finds otherwise than it was written."""
+    if not written:
+        return
+    document = _ROOTS[suffix] % b"".join(element for element, _ in written)
+    parsed = feedparser.parse(io.BytesIO(document), sanitize_html=False, resolve_relative_uris=False)
+    if parsed.bozo or len(parsed.entries) != len(written):
+        reason = parsed.get("bozo_exception", f"it finds {len(parsed.entries)} of {len(written)}")
+        raise ValueError(f"a feed reader cannot read an entry: {reason}")
+    for (_, entry), found in zip(written, parsed.entries, strict=True):
+        if (entry.id, entry.link) != (found.get("id", ""), found.get("link", "")):
+            raise ValueError(f"a feed reader finds another id or link than was written: {entry.id}")
+
+
+class _Read:
+    """The entries that a reader found as they were written, by their digests, within a bound. Threads may share it."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def lacking(self, written: Iterable[tuple[bytes, Entry]]) -> list[tuple[bytes, Entry]]:
+        """What was not read before."""
+        with self._lock:
+            return [pair for pair in written if not self._is_known(_digest(pair[0]))]
+
+    def keep(self, written: Iterable[tuple[bytes, Entry]]) -> None:
+        """Remember what was read, instead of what nobody asked for the longest."""
+        with self._lock:
+            self._known.update(dict.fromkeys(_digest(element) for element, _ in written))
+            while len(self._known) > self._room:
+                self._known.popitem(last=False)
+
+    def _is_known(self, digest: bytes) -> bool:
+        if digest not in self._known:
+            return False
+        self._known.move_to_end(digest)
+        return True
+
+
+def _digest(element: bytes) -> bytes:
+    return hashlib.sha256(element).digest()
+
+
+_READ = _Read(_REMEMBERED)
+"""Of this process: an entry that was read once need not be again."""
 
 
 def _atom_entry(element: Any) -> Entry:
