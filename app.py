@@ -7,7 +7,6 @@ refreshes runs in a process of its own (``topicfeeds clock``).
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from datetime import UTC, datetime
 
@@ -91,7 +90,7 @@ def worker() -> Flask:
     os.nice(_GIVES_WAY)
     app = create_app()
     draining: threading.Event = app.extensions["topicfeeds"]["draining"]
-    signal.signal(handover.DRAIN, lambda *_: draining.set())
+    handover.drain_when_told(draining.set)
     app.wsgi_app = Last(app.wsgi_app, draining.is_set)  # type: ignore[method-assign]
     settle()
     return app

@@ -9,6 +9,7 @@ import pytest
 from app import create_app
 from feeds.errors import PurgeError, SettingsError
 from feeds.publishing.purge import keep_purging, purge_pending
+from feeds.running.notice import Notice
 from feeds.store import open_store
 from tests.conftest import COMMAND, TOPICS, ask, eventually, find_port, open_pipeline, running, topicfeeds
 from tests.fakes import Item, Time, rss
@@ -257,7 +258,7 @@ def test_a_cache_is_told_once_the_web_worker_serves_what_is_new(publish, cache, 
 
 
 def test_the_clock_tells_caches_and_outlives_what_goes_wrong(publish, cache):
-    settings, stop = publish("Raft one", purge={"url": f"{cache.url}/{{tag}}"}), threading.Event()
+    settings, stop = publish("Raft one", purge={"url": f"{cache.url}/{{tag}}"}), Notice()
     thread = threading.Thread(target=keep_purging, args=(settings.purge, open_store(settings.database_url), stop))
     thread.start()
     try:

@@ -196,10 +196,10 @@ def _over_unix(path):
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(str(path))
-        except OSError:
+            connection.sendall(b"GET " + FEED.encode() + b" HTTP/1.1\r\n" + HEAD + b"\r\n")
+            return int(connection.recv(4096).split(b" ")[1])
+        except OSError:  # nobody listens yet, or who was killed has not let go of the socket
             return 0
-        connection.sendall(b"GET " + FEED.encode() + b" HTTP/1.1\r\n" + HEAD + b"\r\n")
-        return int(connection.recv(4096).split(b" ")[1])
 
 
 def workers(service):

@@ -2,13 +2,17 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 import pytest
 from lxml import etree
 
+from feeds.running.restarts import Restarts
 from tests import fakes
 from tests.conftest import COMMAND, TOPICS, ask, eventually, running, write_config
 from tests.fakes import refusal
@@ -142,6 +146,17 @@ def test_a_signal_during_a_hanging_fetch_ends_it_too(serving, blog, config):
     assert seconds < END
 
 
+def test_refreshing_gives_way_to_serving(serving, config):
+    """By its own niceness, and by that of its session, which is what counts between sessions where Linux has autogroups."""
+    service = serving("serve", config=config)
+    service.answers()
+    for name, niceness in (("clock", 19), ("web", 0)):
+        process = min(child(service, name), key=lambda process: process.create_time())
+        assert process.nice() == niceness
+        session = Path(f"/proc/{process.pid}/autogroup")
+        assert not session.exists() or session.read_text().rstrip().endswith(f" nice {niceness}")
+
+
 def test_kill_9_of_the_supervisor_leaves_no_orphan(serving, config):
     service = serving("serve", config=config)
     service.answers()
@@ -205,3 +220,38 @@ def test_a_database_that_cannot_be_used_is_one_line_and_exit_code_2(serving, con
     service = serving("serve", config=config, TOPICFEEDS_DATABASE="sqlite:////proc/none/x.db")
     assert service.process.wait(20) == 2
     assert "Traceback" not in service.output
+
+
+def test_what_dies_again_and_again_is_started_later_each_time_until_it_lived_for_long():
+    restarts = Restarts(shortest=0.5)
+    assert [restarts.after(lived) for lived in (3, 1, 1)] == [0.5, 1, 2]
+    assert max(restarts.after(1) for _ in range(20)) == 30
+    assert restarts.after(3600) == 0.5
+
+
+SIGNALLED = """
+import os, signal, threading, time
+from feeds.running.notice import Notice
+notice, said = Notice(), []
+signal.signal(signal.SIGUSR1, lambda *_: (said.append(1), notice.set()))
+def signals():
+    for _ in range(2000):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.0002)
+thread = threading.Thread(target=signals)
+thread.start()
+while thread.is_alive():
+    notice.wait(0)
+    notice.clear()
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+notice.clear()
+assert not notice.wait(0.01) and not notice.is_set()
+assert notice.wait() and notice.wait(5) and notice.is_set()
+assert len(said) > 100
+"""
+
+
+def test_a_notice_can_be_set_by_a_signal_at_any_instant():
+    """With ``threading.Event`` this soon waits for ever."""
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], check=False, timeout=60, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

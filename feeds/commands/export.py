@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from feeds.commands import configured
 from feeds.errors import ExportError
 from feeds.running import logs
+from feeds.running.notice import Notice
 from feeds.settings import Settings
 
 
@@ -76,8 +76,8 @@ def _command(line: str) -> Callable[[], None]:
     return run
 
 
-def _until_ended() -> threading.Event:
-    ended = threading.Event()
+def _until_ended() -> Notice:
+    ended = Notice()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     return ended

@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -19,9 +18,14 @@ from feeds.commands import configured, unusable, work
 from feeds.operation import Serving
 from feeds.running import lifeline, logs
 from feeds.running.handover import ANSWERED
+from feeds.running.notice import Notice
+from feeds.running.priority import give_way
 from feeds.running.supervisor import Child, Reload, Supervisor, own_command, run
 from feeds.running.terminal import taken_from_make
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load
+
+_NICENESS = 19
+"""Of refreshing and publishing: whatever else the machine has to do comes first."""
 
 
 @click.command()
@@ -42,9 +46,8 @@ def clock(settings: Settings) -> None:
     """Refresh on schedule, without serving (serve starts this by itself)."""
     logs.configure()
     lifeline.hold()
-    with suppress(OSError):
-        os.nice(10)
-    stop = threading.Event()
+    give_way(_NICENESS)
+    stop = Notice()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     work().run_clock(settings, stop)

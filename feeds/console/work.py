@@ -29,6 +29,7 @@ from feeds.refreshing.outcome import Outcome
 from feeds.refreshing.pipeline import Pipeline
 from feeds.refreshing.sorting import Sorting
 from feeds.running.clock import Clock
+from feeds.running.notice import Notice
 from feeds.settings import Settings, locate
 from feeds.store import Store, open_store
 from feeds.store.migrate import open_migrated
@@ -122,7 +123,7 @@ def _refuse_lost_topics(settings: Settings, store: Store) -> None:
         raise SettingsError(str(locate()), tuple(Problem("topics", text) for text in advice))
 
 
-def run_clock(settings: Settings, stop: threading.Event) -> None:
+def run_clock(settings: Settings, stop: Notice) -> None:
     """Refresh on schedule until ``stop`` is set."""
     pipeline, fetcher = assemble(settings)
     pipeline.publish()

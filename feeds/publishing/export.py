@@ -5,7 +5,6 @@ What is written is what the store holds, coding by coding; nothing is rendered o
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from feeds.model import ALL
 from feeds.publishing import nginx
 from feeds.publishing.nginx.kinds import Described, Kind, archive_kind, file_of, kinds
 from feeds.publishing.tree import Tree
+from feeds.running.notice import Notice
 from feeds.serving.headers import of_archive, of_feed
 from feeds.serving.shelf import POLL
 from feeds.settings import Settings
@@ -91,7 +91,7 @@ class Export:
         self._revision, self._addresses = revision, addresses
         return Written(len(self._files) + len(archives), replaced, deleted, reconfigured)
 
-    def follow(self, stop: threading.Event) -> None:
+    def follow(self, stop: Notice) -> None:
         """Write whenever something new is in service, until ``stop`` is set. A store that cannot be read changes nothing."""
         complaint = ""
         while not stop.is_set():

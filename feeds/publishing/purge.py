@@ -7,7 +7,6 @@ publication waits for it, and a cache that cannot be told is told again later.
 from __future__ import annotations
 
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from feeds.errors import PurgeError
 from feeds.operation import Purging
+from feeds.running.notice import Notice
 from feeds.serving.headers import tag_of
 from feeds.serving.shelf import POLL
 from feeds.store import Store
@@ -46,7 +46,7 @@ def purge_pending(purging: Purging, store: Store, *, wait: Callable[[float], obj
     return len(stale)
 
 
-def keep_purging(purging: Purging, store: Store, stop: threading.Event) -> None:
+def keep_purging(purging: Purging, store: Store, stop: Notice) -> None:
     """Tell the caches whenever something changed, until ``stop`` is set."""
     complaint = ""
     while not stop.is_set():

@@ -12,15 +12,13 @@ import structlog
 from feeds.front.doors import Door
 from feeds.running.front import Front
 from feeds.running.handover import ANSWERED
+from feeds.running.restarts import Restarts
 from feeds.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-_PAUSE = 0.5
+_LOOK = 0.5
 """Seconds between two looks at whether all are alive."""
-
-_LONGEST_PAUSE = 30.0
-_HEALTHY_AFTER = 60.0
 
 
 class Fronts:
@@ -34,7 +32,8 @@ class Fronts:
         self._application = application
         self._settings = settings
         self._fronts: list[Front] = []
-        self._pause = _PAUSE
+        self._restarts = Restarts(shortest=_LOOK)
+        self._due = 0.0
         self._changing = threading.Lock()
         self._ending = threading.Event()
 
@@ -64,18 +63,19 @@ class Fronts:
         return [Front(self._door, self._application, settings, waits=waits) for _ in range(settings.serve.workers)]
 
     def _look_after(self) -> None:
-        while not self._ending.wait(self._pause):
+        while not self._ending.wait(_LOOK):
             with self._changing:
                 if not self._ending.is_set():
                     self._fronts = [self._alive(front) for front in self._fronts]
 
     def _alive(self, front: Front) -> Front:
-        """The process, or one in its place if it has died: later each time that one dies soon."""
-        if front.process.is_alive():
+        """The process, or one in its place if it has died; the next is later each time that one dies soon."""
+        now = time.monotonic()
+        if front.process.is_alive() or now < self._due:
             return front
-        lived = time.monotonic() - front.began
-        self._pause = _PAUSE if lived > _HEALTHY_AFTER else min(2 * self._pause, _LONGEST_PAUSE)
-        log.error("front.died", pid=front.process.pid, exit=front.process.exitcode, next_look_in=self._pause)
+        pause = self._restarts.after(now - front.began)
+        self._due = now + pause
+        log.error("front.died", pid=front.process.pid, exit=front.process.exitcode, next_restart_in=pause)
         try:
             return Front(self._door, self._application, self._settings, waits=False)
         except OSError as error:

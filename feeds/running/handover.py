@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
+import select
 import signal
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import starmap
 from pathlib import Path
@@ -22,7 +25,11 @@ ANSWERED = 10.0
 READY = "READY_DESCRIPTOR"
 """Environment variable with the file descriptor to which a process writes when it answers requests."""
 
+DRAINS = "DRAINS_DESCRIPTOR"
+"""Environment variable with the file descriptor to which a web worker writes when ``/readyz`` says that it drains."""
+
 _DESCRIPTORS = Path("/dev/fd")
+_MANY = 1024
 _SO_ATTACH_FILTER = 26
 _INSTRUCTION = struct.Struct("HBBI")
 _NO_SYN = (
@@ -36,10 +43,52 @@ _NO_SYN = (
 
 def announce() -> None:
     """Tell the supervisor that this process answers requests; without one, do nothing."""
-    if descriptor := os.environ.pop(READY, ""):
-        with suppress(OSError):  # another process was first, and nobody listens any more
+    _say(os.environ.pop(READY, ""))
+
+
+def drain_when_told(drain: Callable[[], None]) -> None:
+    """Call ``drain`` in this process when it is told that it is about to be ended, and say so to who told it."""
+    descriptor = os.environ.pop(DRAINS, "")
+
+    def told(*_: object) -> None:
+        drain()
+        _say(descriptor)
+
+    signal.signal(DRAIN, told)
+
+
+def _say(descriptor: str) -> None:
+    """Write to a file descriptor, if there is one, for the first and only time."""
+    if descriptor:
+        with suppress(OSError):  # another process was first, or nobody listens any more
             os.write(int(descriptor), b".")
             os.close(int(descriptor))
+
+
+class Draining:
+    """Tells processes to drain, and waits until they do. Those that are forked later inherit where they say so."""
+
+    def __init__(self) -> None:
+        self._said, inherited = os.pipe()
+        os.set_blocking(self._said, False)
+        if multiprocessing.get_start_method() == "fork":
+            os.environ[DRAINS] = str(inherited)
+
+    def tell(self, pids: Iterable[int], *, within: float) -> None:
+        """Return when all drain that are still there, or after so many seconds."""
+        with suppress(BlockingIOError):
+            os.read(self._said, _MANY)  # of those that were too late another time
+        waiting = sum(map(_told, pids))
+        deadline = time.monotonic() + within
+        while waiting > 0 and select.select([self._said], [], [], max(deadline - time.monotonic(), 0))[0]:
+            waiting -= len(os.read(self._said, waiting))
+
+
+def _told(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, DRAIN)
+        return True
+    return False
 
 
 def listen_no_more() -> None:

@@ -22,7 +22,9 @@ from feeds.errors import SettingsError
 from feeds.front.doors import Door
 from feeds.running import lifeline
 from feeds.running.fronts import Fronts
-from feeds.running.handover import ANSWERED, DRAIN, listen_no_more
+from feeds.running.handover import ANSWERED, Draining, listen_no_more
+from feeds.running.notice import Notice
+from feeds.running.restarts import Restarts
 from feeds.running.room import room
 from feeds.serving.recording import CLIENT_FIELD
 from feeds.settings import Settings, load
@@ -32,17 +34,15 @@ log = structlog.get_logger(__name__)
 _DRAINING = 0.3
 """Seconds in which the requests of connections that were taken before are answered."""
 
-_TOLD = 0.1
-"""Seconds within which the workers know that they drain, before connections are told to end."""
+_TOLD = 1.0
+"""Seconds that the workers get to know that they drain, before connections are told to end."""
 
 _OVERLAP = 2.0
 """Seconds for which a worker that SIGHUP replaces goes on serving beside the new one, which has to load first."""
 
 _PAUSE = 0.1
-"""Seconds before a worker that died is started again."""
+"""Seconds before a worker that died is started again, if it lived for long."""
 
-_LONGEST_PAUSE = 30.0
-_HEALTHY_AFTER = 60.0
 _GLANCE = 0.05
 
 _DESCRIPTORS = 1024
@@ -57,14 +57,15 @@ class _Server(MPServer):
     def __init__(self, *arguments: Any, fronts: Fronts, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._fronts = fronts
-        self._pause = _PAUSE
+        self.main_loop_interrupt = Notice()  # type: ignore[assignment]  # signals set it, which an Event does not bear
+        self._restarts = Restarts(shortest=_PAUSE)
+        self._draining = Draining()
         self.on_startup(fronts.start)
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Nobody connects any more; what was asked is answered; then the workers end."""
-        _tell_to_drain(self.wrks)
+        self._tell_to_drain(self.wrks)
         listen_no_more()
-        time.sleep(_TOLD)
         self._fronts.end()
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
@@ -91,12 +92,11 @@ class _Server(MPServer):
         """
         if delay:
             for former in [self.wrks[index] for index in workers]:
-                former.terminate = partial(_end, former, former.terminate)  # type: ignore[method-assign]
+                former.terminate = partial(self._end, former, former.terminate)  # type: ignore[method-assign]
         else:
-            log.error("worker.died", workers=len(workers), restart_in=self._pause)
-            self._wait(self._pause)
-            soon = any(time.monotonic() - self.wrks[index].birth < _HEALTHY_AFTER for index in workers)
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE) if soon else _PAUSE
+            pause = self._restarts.after(time.monotonic() - max(self.wrks[index].birth for index in workers))
+            log.error("worker.died", workers=len(workers), restart_in=pause)
+            self._wait(pause)
         super()._respawn_workers(workers, spawn_target, target_loader, delay)
         self.respawned_wrks.clear()
 
@@ -106,17 +106,13 @@ class _Server(MPServer):
         while time.monotonic() < deadline and not self.interrupt_signal:
             time.sleep(_GLANCE)
 
+    def _end(self, worker: Any, terminate: Callable[[], None]) -> None:
+        self._tell_to_drain([worker])
+        time.sleep(_DRAINING)
+        terminate()
 
-def _end(worker: Any, terminate: Callable[[], None]) -> None:
-    _tell_to_drain([worker])
-    time.sleep(_DRAINING)
-    terminate()
-
-
-def _tell_to_drain(workers: list[Any]) -> None:
-    for worker in workers:
-        with suppress(ProcessLookupError):
-            os.kill(worker.inner.pid, DRAIN)
+    def _tell_to_drain(self, workers: list[Any]) -> None:
+        self._draining.tell([worker.inner.pid for worker in workers], within=_TOLD)
 
 
 def run(settings: Settings) -> None:

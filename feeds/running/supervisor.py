@@ -10,7 +10,6 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +19,8 @@ from types import FrameType
 import structlog
 
 from feeds.running.handover import READY
+from feeds.running.notice import Notice
+from feeds.running.restarts import Restarts
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +31,6 @@ _COMES_UP = 30.0
 """Seconds that a successor gets until it answers."""
 
 _FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
-_HEALTHY_AFTER = 60.0
 _POLL = 0.1
 
 
@@ -48,7 +47,7 @@ class Child:
     grace: float = GRACE
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    pause: float = _FIRST_PAUSE
+    restarts: Restarts = field(default_factory=lambda: Restarts(shortest=_FIRST_PAUSE))
     due: float = field(default=0.0)
     _ready: int = -1
 
@@ -66,10 +65,10 @@ class Child:
         if self.process is not None:
             if self.process.poll() is None:
                 return
-            self.pause = _FIRST_PAUSE if now - self.started > _HEALTHY_AFTER else min(self.pause * 2, _LONGEST_PAUSE)
-            log.error("process.died", process=self.name, exit=self.process.returncode, restart_in=self.pause)
+            pause = self.restarts.after(now - self.started)
+            log.error("process.died", process=self.name, exit=self.process.returncode, restart_in=pause)
             _signal_group(self.process.pid, signal.SIGKILL)  # whatever it left behind
-            self.process, self.due = None, now + self.pause
+            self.process, self.due = None, now + pause
         if now >= self.due:
             self.start()
 
@@ -110,8 +109,8 @@ class Supervisor:
     def __init__(self, children: Sequence[Child], *, reload: Reload | None = None) -> None:
         self._children = children
         self._reload = reload
-        self._stop = threading.Event()
-        self._hung_up = threading.Event()
+        self._stop = Notice()
+        self._hung_up = Notice()
 
     def run(self) -> None:
         """Start the children and look after them; returns once every one of them is gone."""
