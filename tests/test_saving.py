@@ -17,7 +17,7 @@ from tests.conftest import dump, write_config
 from tests.fakes import NOW, Item, rss
 from tests.test_pipeline import kept, refresh_in_peace, refreshing
 
-ITEMS = 1200
+ITEMS = 1000
 DATE = "<pubDate>"
 
 

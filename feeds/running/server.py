@@ -35,7 +35,10 @@ _DRAINING = 0.3
 """Seconds in which the requests of connections that were taken before are answered."""
 
 _TOLD = 1.0
-"""Seconds that the workers get to know that they drain, before connections are told to end."""
+"""Seconds that the workers get to know that they drain."""
+
+_SEEN = 0.25
+"""Seconds in which who asks over a connection that was made before sees that, before connections are told to end."""
 
 _OVERLAP = 2.0
 """Seconds for which a worker that SIGHUP replaces goes on serving beside the new one, which has to load first."""
@@ -66,6 +69,7 @@ class _Server(MPServer):
         """Nobody connects any more; what was asked is answered; then the workers end."""
         self._tell_to_drain(self.wrks)
         listen_no_more()
+        time.sleep(_SEEN)
         self._fronts.end()
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
