@@ -150,7 +150,7 @@ def test_refreshing_gives_way_to_serving(serving, config):
     """By its own niceness, and by that of its session, which is what counts between sessions where Linux has autogroups."""
     service = serving("serve", config=config)
     service.answers()
-    for name, niceness in (("clock", 19), ("web", 0)):
+    for name, niceness in (("clock", 10), ("web", 0)):
         process = min(child(service, name), key=lambda process: process.create_time())
         assert process.nice() == niceness
         session = Path(f"/proc/{process.pid}/autogroup")

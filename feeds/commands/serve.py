@@ -24,8 +24,8 @@ from feeds.running.supervisor import Child, Reload, Supervisor, own_command, run
 from feeds.running.terminal import taken_from_make
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load
 
-_NICENESS = 19
-"""Of refreshing and publishing: whatever else the machine has to do comes first."""
+_NICENESS = 10
+"""Of refreshing and publishing: it has a tenth of what others want, and all that they do not."""
 
 
 @click.command()
