@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from feeds.running.restarts import Restarts
+from feeds.running.priority import NICENESS
 from tests import fakes
 from tests.conftest import COMMAND, TOPICS, ask, eventually, running, write_config
 from tests.fakes import refusal
@@ -150,7 +150,7 @@ def test_refreshing_gives_way_to_serving(serving, config):
     """By its own niceness, and by that of its session, which is what counts between sessions where Linux has autogroups."""
     service = serving("serve", config=config)
     service.answers()
-    for name, niceness in (("clock", 10), ("web", 0)):
+    for name, niceness in (("clock", NICENESS), ("web", 0)):
         process = min(child(service, name), key=lambda process: process.create_time())
         assert process.nice() == niceness
         session = Path(f"/proc/{process.pid}/autogroup")
@@ -222,13 +222,6 @@ def test_a_database_that_cannot_be_used_is_one_line_and_exit_code_2(serving, con
     assert "Traceback" not in service.output
 
 
-def test_what_dies_again_and_again_is_started_later_each_time_until_it_lived_for_long():
-    restarts = Restarts(shortest=0.5)
-    assert [restarts.after(lived) for lived in (3, 1, 1)] == [0.5, 1, 2]
-    assert max(restarts.after(1) for _ in range(20)) == 30
-    assert restarts.after(3600) == 0.5
-
-
 SIGNALLED = """
 import os, signal, threading, time
 from feeds.running.notice import Notice
@@ -252,6 +245,6 @@ assert len(said) > 100
 
 
 def test_a_notice_can_be_set_by_a_signal_at_any_instant():
-    """With ``threading.Event`` this soon waits for ever."""
+    """With ``threading.Event`` the handler soon interrupts itself where it holds the lock that it wants."""
     done = subprocess.run([sys.executable, "-c", SIGNALLED], check=False, timeout=60, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -13,6 +13,7 @@ import click
 
 from feeds.commands import configured, work
 from feeds.running import logs
+from feeds.running.priority import give_way
 from feeds.settings import Settings
 
 CHANGES = 3
@@ -53,6 +54,7 @@ def apply(settings: Settings) -> None:
     A service that runs does the same when it is told to reload (SIGHUP); until then it goes on by the configuration that it has.
     """
     logs.configure(level=logging.ERROR)
+    give_way()
     count = work().apply(settings)
     click.echo(f"{count} documents published: feeds and pages that are new or have changed" if count else _AS_IT_WAS)
 

@@ -24,9 +24,6 @@ from feeds.running.supervisor import Child, Reload, Supervisor, own_command, run
 from feeds.running.terminal import taken_from_make
 from feeds.settings import CONFIG_VARIABLE, Settings, bundled, load
 
-_NICENESS = 10
-"""Of refreshing and publishing: it has a tenth of what others want, and all that they do not."""
-
 
 @click.command()
 @configured
@@ -46,7 +43,7 @@ def clock(settings: Settings) -> None:
     """Refresh on schedule, without serving (serve starts this by itself)."""
     logs.configure()
     lifeline.hold()
-    give_way(_NICENESS)
+    give_way()
     stop = Notice()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

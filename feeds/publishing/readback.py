@@ -21,6 +21,9 @@ from lxml import etree
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _REMEMBERED = 1 << 15
+_TOGETHER = 20
+"""Entries that feedparser reads at once: as fast as more, and it holds all of them."""
+
 _ROOTS = {"atom": b'<feed xmlns="http://www.w3.org/2005/Atom">%b</feed>', "rss": b'<rss version="2.0"><channel>%b</channel></rss>'}
 
 
@@ -47,44 +50,48 @@ def _read_xml(suffix: str, path: str, read: Callable[[Any], Entry], body: bytes)
         raise ValueError(str(error)) from None
     elements = list(root.iterfind(path))
     entries = [read(element) for element in elements]
-    written = [(etree.tostring(element, with_tail=False), entry) for element, entry in zip(elements, entries, strict=True)]
-    unread = _READ.lacking(written)
-    _read_as_a_reader(suffix, unread)
-    _READ.keep(unread)
+    _check_as_a_reader(suffix, [etree.tostring(element, with_tail=False) for element in elements], entries)
     return entries
 
 
-def _read_as_a_reader(suffix: str, written: Sequence[tuple[bytes, Entry]]) -> None:
+def _check_as_a_reader(suffix: str, written: Sequence[bytes], entries: Sequence[Entry]) -> None:
+    """Have feedparser find what was written, where it has not done so before. Raises ValueError."""
+    pairs = {hashlib.sha256(element).digest(): (element, entry) for element, entry in zip(written, entries, strict=True)}
+    unread = _READ.lacking(pairs)
+    for first in range(0, len(unread), _TOGETHER):
+        _read_together(suffix, [pairs[digest] for digest in unread[first : first + _TOGETHER]])
+    _READ.keep(unread)
+
+
+def _read_together(suffix: str, pairs: Sequence[tuple[bytes, Entry]]) -> None:
     """Let feedparser read entries in a document of their own. Raises ValueError for what it finds otherwise than it was written."""
-    if not written:
-        return
-    document = _ROOTS[suffix] % b"".join(element for element, _ in written)
+    document = _ROOTS[suffix] % b"".join(element for element, _ in pairs)
     parsed = feedparser.parse(io.BytesIO(document), sanitize_html=False, resolve_relative_uris=False)
-    if parsed.bozo or len(parsed.entries) != len(written):
-        reason = parsed.get("bozo_exception", f"it finds {len(parsed.entries)} of {len(written)}")
+    if parsed.bozo or len(parsed.entries) != len(pairs):
+        reason = parsed.get("bozo_exception", f"it finds {len(parsed.entries)} of {len(pairs)}")
         raise ValueError(f"a feed reader cannot read an entry: {reason}")
-    for (_, entry), found in zip(written, parsed.entries, strict=True):
+    for (_, entry), found in zip(pairs, parsed.entries, strict=True):
         if (entry.id, entry.link) != (found.get("id", ""), found.get("link", "")):
             raise ValueError(f"a feed reader finds another id or link than was written: {entry.id}")
 
 
 class _Read:
-    """The entries that a reader found as they were written, by their digests, within a bound. Threads may share it."""
+    """The digests of entries that a reader found as they were written, within a bound. Threads may share it."""
 
     def __init__(self, room: int) -> None:
         self._room = room
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def lacking(self, written: Iterable[tuple[bytes, Entry]]) -> list[tuple[bytes, Entry]]:
+    def lacking(self, digests: Iterable[bytes]) -> list[bytes]:
         """What was not read before."""
         with self._lock:
-            return [pair for pair in written if not self._is_known(_digest(pair[0]))]
+            return [digest for digest in digests if not self._is_known(digest)]
 
-    def keep(self, written: Iterable[tuple[bytes, Entry]]) -> None:
+    def keep(self, digests: Iterable[bytes]) -> None:
         """Remember what was read, instead of what nobody asked for the longest."""
         with self._lock:
-            self._known.update(dict.fromkeys(_digest(element) for element, _ in written))
+            self._known.update(dict.fromkeys(digests))
             while len(self._known) > self._room:
                 self._known.popitem(last=False)
 
@@ -93,10 +100,6 @@ class _Read:
             return False
         self._known.move_to_end(digest)
         return True
-
-
-def _digest(element: bytes) -> bytes:
-    return hashlib.sha256(element).digest()
 
 
 _READ = _Read(_REMEMBERED)

@@ -64,8 +64,9 @@ class Front:
 
     def end(self, *, replaced: bool) -> None:
         """Have it end. Where it is ``replaced``, others take the connections that are not accepted yet."""
-        with suppress(ProcessLookupError):
-            os.kill(self.process.pid or 0, handover.DRAIN if replaced else signal.SIGTERM)
+        if self.process.is_alive() and self.process.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, handover.DRAIN if replaced else signal.SIGTERM)
 
 
 def _serve(door: Door, application: str, settings: Settings, ready: Connection, *, parent: int, waits: bool) -> None:

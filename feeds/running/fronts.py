@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from multiprocessing.connection import wait
 
 import structlog
@@ -65,17 +65,21 @@ class Fronts:
     def _look_after(self) -> None:
         while not self._ending.wait(_LOOK):
             with self._changing:
-                if not self._ending.is_set():
-                    self._fronts = [self._alive(front) for front in self._fronts]
+                dead = [front for front in self._fronts if not front.process.is_alive()]
+                if dead and time.monotonic() >= self._due and not self._ending.is_set():
+                    self._restart(dead)
 
-    def _alive(self, front: Front) -> Front:
-        """The process, or one in its place if it has died; the next is later each time that one dies soon."""
+    def _restart(self, dead: Sequence[Front]) -> None:
+        """Start others in the place of all that have died; the next time is later each time that one dies soon."""
         now = time.monotonic()
-        if front.process.is_alive() or now < self._due:
-            return front
-        pause = self._restarts.after(now - front.began)
+        pause = self._restarts.after(now - max(front.began for front in dead))
         self._due = now + pause
-        log.error("front.died", pid=front.process.pid, exit=front.process.exitcode, next_restart_in=pause)
+        for front in dead:
+            log.error("front.died", pid=front.process.pid, exit=front.process.exitcode, next_restart_in=pause)
+        self._fronts = [self._successor(front) if front in dead else front for front in self._fronts]
+
+    def _successor(self, front: Front) -> Front:
+        """A process in the place of one that died; the dead one where none can be started, which is tried again."""
         try:
             return Front(self._door, self._application, self._settings, waits=False)
         except OSError as error:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
-import select
 import signal
 import socket
 import struct
@@ -14,6 +12,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import starmap
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 DRAIN = signal.SIGUSR1
@@ -25,11 +25,11 @@ ANSWERED = 10.0
 READY = "READY_DESCRIPTOR"
 """Environment variable with the file descriptor to which a process writes when it answers requests."""
 
-DRAINS = "DRAINS_DESCRIPTOR"
-"""Environment variable with the file descriptor to which a web worker writes when ``/readyz`` says that it drains."""
+DRAINS = "DRAINS_AT"
+"""Environment variable with the path of the Unix socket at which a web worker tells that it drains, as ``/readyz`` then does."""
 
 _DESCRIPTORS = Path("/dev/fd")
-_MANY = 1024
+_LONGEST_PID = 20
 _SO_ATTACH_FILTER = 26
 _INSTRUCTION = struct.Struct("HBBI")
 _NO_SYN = (
@@ -43,51 +43,53 @@ _NO_SYN = (
 
 def announce() -> None:
     """Tell the supervisor that this process answers requests; without one, do nothing."""
-    _say(os.environ.pop(READY, ""))
-
-
-def drain_when_told(drain: Callable[[], None]) -> None:
-    """Call ``drain`` in this process when it is told that it is about to be ended, and say so to who told it."""
-    descriptor = os.environ.pop(DRAINS, "")
-
-    def told(*_: object) -> None:
-        drain()
-        _say(descriptor)
-
-    signal.signal(DRAIN, told)
-
-
-def _say(descriptor: str) -> None:
-    """Write to a file descriptor, if there is one, for the first and only time."""
-    if descriptor:
-        with suppress(OSError):  # another process was first, or nobody listens any more
+    if descriptor := os.environ.pop(READY, ""):
+        with suppress(OSError):  # another process was first, and nobody listens any more
             os.write(int(descriptor), b".")
             os.close(int(descriptor))
 
 
+def drain_when_told(drain: Callable[[], None]) -> None:
+    """Call ``drain`` in this process when it is told that it is about to be ended, and say so to who told it."""
+    address = os.environ.pop(DRAINS, "")
+
+    def told(*_: object) -> None:
+        drain()
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as said:
+            said.settimeout(0)
+            said.sendto(b"%d" % os.getpid(), address)
+
+    signal.signal(DRAIN, told)
+
+
 class Draining:
-    """Tells processes to drain, and waits until they do. Those that are forked later inherit where they say so."""
+    """Tells processes to drain, and hears from them at a Unix socket that they do."""
 
-    def __init__(self) -> None:
-        self._said, inherited = os.pipe()
-        os.set_blocking(self._said, False)
-        if multiprocessing.get_start_method() == "fork":
-            os.environ[DRAINS] = str(inherited)
+    def __init__(self, path: Path) -> None:
+        self._heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._heard.bind(str(path))
+        os.environ[DRAINS] = str(path)
 
-    def tell(self, pids: Iterable[int], *, within: float) -> None:
-        """Return when all drain that are still there, or after so many seconds."""
-        with suppress(BlockingIOError):
-            os.read(self._said, _MANY)  # of those that were too late another time
-        waiting = sum(map(_told, pids))
+    def close(self) -> None:
+        """Hear nobody any more."""
+        self._heard.close()
+
+    def tell(self, processes: Iterable[BaseProcess], *, within: float) -> None:
+        """Return when all drain, or have died, or after so many seconds."""
+        waiting = {process.pid: process.sentinel for process in processes if _is_told(process)}
         deadline = time.monotonic() + within
-        while waiting > 0 and select.select([self._said], [], [], max(deadline - time.monotonic(), 0))[0]:
-            waiting -= len(os.read(self._said, waiting))
+        while waiting and (ready := wait([self._heard, *waiting.values()], max(deadline - time.monotonic(), 0))):
+            if self._heard in ready:
+                waiting.pop(int(self._heard.recv(_LONGEST_PID)), None)
+            waiting = {pid: sentinel for pid, sentinel in waiting.items() if sentinel not in ready}
 
 
-def _told(pid: int) -> bool:
+def _is_told(process: BaseProcess) -> bool:
+    """Whether it was there to be told."""
     with suppress(ProcessLookupError):
-        os.kill(pid, DRAIN)
-        return True
+        if process.pid is not None:
+            os.kill(process.pid, DRAIN)
+            return True
     return False
 
 

@@ -7,7 +7,7 @@ import resource
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -57,12 +57,12 @@ _KILL_AFTER = int(ANSWERED) + 1
 class _Server(MPServer):
     """Granian, which starts, replaces and ends the processes in front of it along with its own workers."""
 
-    def __init__(self, *arguments: Any, fronts: Fronts, **options: Any) -> None:
+    def __init__(self, *arguments: Any, fronts: Fronts, draining: Draining, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._fronts = fronts
         self.main_loop_interrupt = Notice()  # type: ignore[assignment]  # signals set it, which an Event does not bear
         self._restarts = Restarts(shortest=_PAUSE)
-        self._draining = Draining()
+        self._draining = draining
         self.on_startup(fronts.start)
 
     def shutdown(self, exit_code: int = 0) -> None:
@@ -74,7 +74,7 @@ class _Server(MPServer):
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
     def _reload(self, spawn_target: Any, target_loader: Any) -> None:
-        """Called on SIGHUP. Granian forgets a signal that comes meanwhile, which would be one to end."""
+        """Called on SIGHUP."""
         self.reload_signal = False
         try:
             settings = load()
@@ -85,8 +85,7 @@ class _Server(MPServer):
             self._fronts.replace(settings)
             log.info("reload.done")
         self.main_loop_interrupt.clear()
-        if self.interrupt_signal or self.reload_signal or self.interrupt_children:
-            self.main_loop_interrupt.set()
+        self._look_again()
 
     def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
         """Called on SIGHUP, and without a delay for workers that have died.
@@ -103,6 +102,12 @@ class _Server(MPServer):
             self._wait(pause)
         super()._respawn_workers(workers, spawn_target, target_loader, delay)
         self.respawned_wrks.clear()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Granian takes back what wakes its loop after it has looked why; what came in between would be forgotten."""
+        if self.interrupt_signal or self.reload_signal or self.interrupt_children:
+            self.main_loop_interrupt.set()
 
     def _wait(self, seconds: float) -> None:
         """Wait, unless the end comes before."""
@@ -116,7 +121,7 @@ class _Server(MPServer):
         terminate()
 
     def _tell_to_drain(self, workers: list[Any]) -> None:
-        self._draining.tell([worker.inner.pid for worker in workers], within=_TOLD)
+        self._draining.tell([worker.inner for worker in workers], within=_TOLD)
 
 
 def run(settings: Settings) -> None:
@@ -131,13 +136,13 @@ def run(settings: Settings) -> None:
     serve = settings.serve
     _raise_limit(serve.connections)
     door = Door(serve.host, serve.port, serve.socket, backlog=serve.backlog)
-    with room() as folder, door.socket:
+    with room() as folder, door.socket, closing(Draining(folder / "drains")) as draining:
         application = folder / "application"
         fronts = Fronts(door, str(application), settings)
-        _server(settings, application, fronts).serve()
+        _server(settings, application, fronts, draining).serve()
 
 
-def _server(settings: Settings, application: Path, fronts: Fronts) -> _Server:
+def _server(settings: Settings, application: Path, fronts: Fronts, draining: Draining) -> _Server:
     serve = settings.serve
     return _Server(
         "app:worker",
@@ -158,6 +163,7 @@ def _server(settings: Settings, application: Path, fronts: Fronts) -> _Server:
         websockets=False,
         log_enabled=False,
         fronts=fronts,
+        draining=draining,
     )
 
 

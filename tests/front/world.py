@@ -16,6 +16,11 @@ from tests.conftest import eventually
 from tests.fakes import NOW
 
 END = b"\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"5\r\nhello\r\n0\r\n\r\n"
+SOON = 0.0005
+MISS = "/feeds/none.atom"
+REFUSED = b"HTTP/1.1 503 Service Unavailable\r\n"
 FEED, LARGE = "/feeds/a.atom", "/feeds/large.json"
 BODY = b"<feed>" + b"a quorum of nodes " * 100 + b"</feed>"
 LARGE_BODY = b"".join(b"%07d\n" % n for n in range(1 << 18))

@@ -1,0 +1,149 @@
+"""How processes give way, are told to end, and are started again when they have died."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from feeds.running import fronts as module
+from feeds.running.fronts import Fronts
+from feeds.running.handover import DRAINS, Draining
+from feeds.running.priority import NICENESS
+from feeds.running.restarts import Restarts
+from feeds.settings import load
+from tests.conftest import eventually, write_config
+
+# -- draining ----------------------------------------------------------------------------------------------------------
+
+WAITS = "print(flush=True); time.sleep(60)"
+PROCESSES = {
+    "drains": f"import time; from feeds.running.handover import drain_when_told; drain_when_told(lambda: None); {WAITS}",
+    "knows of nothing yet": f"import time; {WAITS}",
+    "does not answer": f"import signal, time; signal.signal(signal.SIGUSR1, signal.SIG_IGN); {WAITS}",
+}
+
+
+@contextmanager
+def process(program):
+    """A process that has come up, as ``multiprocessing`` would describe it: its id, and a descriptor that tells of its end."""
+    sentinel, held = os.pipe()
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, pass_fds=[held]) as started:
+        os.close(held)
+        started.stdout.readline()
+        try:
+            yield SimpleNamespace(pid=started.pid, sentinel=sentinel)
+        finally:
+            started.kill()
+            os.close(sentinel)
+
+
+@pytest.fixture
+def draining(monkeypatch):
+    monkeypatch.setenv(DRAINS, "")  # to have it back afterwards
+    with tempfile.TemporaryDirectory(prefix="t-") as folder, closing(Draining(Path(folder) / "drains")) as draining:
+        yield draining
+
+
+@pytest.mark.parametrize("names", [["drains"], ["drains", "drains", "knows of nothing yet"], ["knows of nothing yet"]])
+def test_nobody_is_waited_for_who_drains_or_has_died(draining, names):
+    with ExitStack() as stack:
+        told = [stack.enter_context(process(PROCESSES[name])) for name in names]
+        for _ in range(2):  # a second signal does no harm
+            began = time.monotonic()
+            draining.tell(told, within=30)
+            assert time.monotonic() - began < 15
+            told = [each for each, name in zip(told, names, strict=True) if name == "drains"]
+            names = ["drains"] * len(told)
+
+
+def test_who_does_not_answer_is_waited_for_no_longer_than_is_said(draining):
+    with process(PROCESSES["does not answer"]) as silent:
+        began = time.monotonic()
+        draining.tell([silent], within=0.3)
+        assert 0.3 <= time.monotonic() - began < 15
+
+
+# -- starting again ----------------------------------------------------------------------------------------------------
+
+
+def test_what_dies_again_and_again_is_started_later_each_time_until_it_lived_for_long():
+    restarts = Restarts(shortest=0.5)
+    assert [restarts.after(lived) for lived in (3, 1, 1)] == [0.5, 1, 2]
+    assert max(restarts.after(1) for _ in range(20)) == 30
+    assert restarts.after(3600) == 0.5
+
+
+class Started:
+    """In place of a front process: one that does nothing."""
+
+    def __init__(self, *_, **__):
+        self.began = time.monotonic()
+        self.running = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        self.process = self
+
+    pid = property(lambda self: self.running.pid)
+    exitcode = property(lambda self: self.running.returncode)
+
+    def is_alive(self):
+        return self.running.poll() is None
+
+    def kill(self):
+        self.running.kill()
+        self.running.wait()
+
+
+def test_those_that_died_together_are_started_together(monkeypatch, tmp_path):
+    """None waits for the turn of another, which would never come where one dies again and again."""
+    monkeypatch.setattr(module, "Front", Started)
+    settings = load(write_config(tmp_path, "http://127.0.0.1"), environ={"TOPICFEEDS_SERVE__WORKERS": "3"})
+    fronts = Fronts(None, "", settings)
+    fronts.start()
+    try:
+        with fronts._changing:
+            former = set(fronts._fronts)
+            for front in former:
+                front.kill()
+        eventually(lambda: former.isdisjoint(fronts._fronts), within=20)
+        assert len(fronts._fronts) == 3
+        assert fronts._restarts.pause == fronts._restarts.shortest  # there was one restart, not three
+    finally:
+        fronts._ending.set()
+        with fronts._changing:
+            for front in fronts._fronts:
+                front.kill()
+
+
+# -- giving way --------------------------------------------------------------------------------------------------------
+
+NICE = """
+import os
+from pathlib import Path
+from feeds.running.priority import give_way
+give_way()
+session = Path("/proc/self/autogroup")
+print(os.getpriority(os.PRIO_PROCESS, 0), session.read_text().split()[-1] if session.exists() else "none")
+"""
+
+
+def test_all_give_way_that_begin_at_once():
+    """The kernel takes the wish of one in a tenth of a second, where they are not root's."""
+    command = [sys.executable, "-c", NICE]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) for _ in range(4)]
+    said = [each.communicate(timeout=60)[0].split() for each in started]
+    assert said in ([[str(NICENESS), str(NICENESS)]] * 4, [[str(NICENESS), "none"]] * 4)
+
+
+def test_who_shares_a_session_with_others_leaves_that_alone():
+    def autogroup():
+        session = Path("/proc/self/autogroup")
+        return session.read_text() if session.exists() else ""
+
+    before = autogroup()
+    subprocess.run([sys.executable, "-c", NICE], check=True, stdout=subprocess.DEVNULL)
+    assert autogroup() == before
