@@ -244,6 +244,13 @@ def eventually(condition: Callable[[], Any], *, within: float, every: float = 0.
     return found
 
 
+def session_niceness(pid: int) -> int | None:
+    """Of the group that Linux makes of a session's processes; none for those that were there before any session, or elsewhere."""
+    group = Path(f"/proc/{pid}/autogroup")
+    said = group.read_text().split() if group.exists() else []
+    return int(said[-1]) if said else None
+
+
 def ask(port: int, target: str, *, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
     """One request over a socket: status, headers by lower-case name, body. ``if_none_match=`` gives that header."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)

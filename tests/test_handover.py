@@ -14,7 +14,6 @@ import pytest
 from feeds.running import fronts as module
 from feeds.running.fronts import Fronts
 from feeds.running.handover import DRAINS, Draining
-from feeds.running.priority import NICENESS
 from feeds.running.restarts import Restarts
 from feeds.settings import load
 from tests.conftest import eventually, write_config
@@ -117,33 +116,3 @@ def test_those_that_died_together_are_started_together(monkeypatch, tmp_path):
         with fronts._changing:
             for front in fronts._fronts:
                 front.kill()
-
-
-# -- giving way --------------------------------------------------------------------------------------------------------
-
-NICE = """
-import os
-from pathlib import Path
-from feeds.running.priority import give_way
-give_way()
-session = Path("/proc/self/autogroup")
-print(os.getpriority(os.PRIO_PROCESS, 0), session.read_text().split()[-1] if session.exists() else "none")
-"""
-
-
-def test_all_give_way_that_begin_at_once():
-    """The kernel takes the wish of one in a tenth of a second, where they are not root's."""
-    command = [sys.executable, "-c", NICE]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) for _ in range(4)]
-    said = [each.communicate(timeout=60)[0].split() for each in started]
-    assert said in ([[str(NICENESS), str(NICENESS)]] * 4, [[str(NICENESS), "none"]] * 4)
-
-
-def test_who_shares_a_session_with_others_leaves_that_alone():
-    def autogroup():
-        session = Path("/proc/self/autogroup")
-        return session.read_text() if session.exists() else ""
-
-    before = autogroup()
-    subprocess.run([sys.executable, "-c", NICE], check=True, stdout=subprocess.DEVNULL)
-    assert autogroup() == before
