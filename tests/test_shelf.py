@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -13,6 +14,8 @@ from feeds.serving.shelf import Shelf
 from feeds.serving.stock import StockedShelf
 from feeds.store import Publication, open_store
 from feeds.store.migrate import open_migrated
+from feeds.store.rows import TopicRow
+from feeds.topics.lifecycle import OPEN, Standing
 from tests.fakes import NOW
 
 
@@ -49,6 +52,30 @@ def test_what_one_process_has_taken_over_another_only_reads(store, folder):
     assert (folder / "shelf").stat().st_blocks == size
     assert len(second) == 2
     assert not second.load()
+
+
+def test_where_slugs_stand_is_written_when_it_moved(store, folder):
+    """Others keep what was written before; who comes later finds it as well."""
+    rows = {slug: TopicRow(f"tag:blog.example,2026-09-01:topics/{slug}", "") for slug in ("all", "a", "b")}
+    writer, reader = StockedShelf(store, folder), Shelf(folder)
+    for body, former in ((b"1", {}), (b"2", {"c": Standing("former", "b")}), (b"3", {"c": Standing("former", "b")})):
+        with store.writing() as transaction:
+            transaction.keep_topics(rows, NOW, former=former)
+        put(store, a_publication(body=body))
+        assert writer.load()
+        assert reader.read_on()
+        later = Shelf(folder)
+        later.read_on()
+        expected = dict.fromkeys(rows, OPEN) | former
+        assert writer.standings == reader.standings == later.standings == expected
+    heads = [json.loads(record.head) for record in _records(folder)]
+    assert ["standings" in head for head in heads if "path" not in head] == [True, True, False]
+
+
+def _records(folder):
+    segment = Segment(folder / "shelf")
+    segment.open()
+    return list(segment.read_on())
 
 
 def test_what_is_gone_is_gone_for_those_who_missed_it(store, folder, monkeypatch):

@@ -127,7 +127,8 @@ class Shelf:
         changed = [*self._arriving, *gone]
         self.paths, self.selected = _without(self.paths.copy(), changed), _without(self.selected.copy(), changed)
         self._arriving, self._has_edition = {}, True
-        self.standings = {slug: Standing(*standing) for slug, standing in head["standings"].items()}
+        if "standings" in head:  # they moved
+            self.standings = {slug: Standing(*standing) for slug, standing in head["standings"].items()}
         self.edition = Edition(head["epoch"], head["revision"])
 
 

@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from feeds.serving.segment import Record
 from feeds.serving.shelf import POLL, Shelf
 from feeds.store import Publication, Store
 from feeds.store.service import Edition, News
+from feeds.topics.lifecycle import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +117,8 @@ class StockedShelf(Shelf):
             self._take(self._segment.append(_record(publication)))
         known = self._arriving.keys() | (set() if other else self._records.keys())
         gone = known - found.paths() if len(known) != found.total else set()  # it has all that are in service, and perhaps more
-        self._take(self._segment.append(_closing(found, sorted(gone), whole=anew)))
+        standings = found.standings if anew or found.standings != self.standings else None
+        self._take(self._segment.append(_closing(found.edition, sorted(gone), standings, whole=anew)))
 
     def _is_wasteful(self) -> bool:
         return self._segment.size > _WASTE and self._segment.size > 2 * self._size() + _WASTE
@@ -159,11 +161,12 @@ def _record(publication: Publication) -> Record:
     return Record(json.dumps(head).encode(), b"".join(publication.codings.values()))
 
 
-def _closing(found: News, gone: list[str], *, whole: bool) -> Record:
-    """What closes an edition: its name, the paths that are no longer in service, and where the slugs stand.
+def _closing(edition: Edition, gone: list[str], standings: Mapping[str, Standing] | None, *, whole: bool) -> Record:
+    """What closes an edition: its name, the paths that are no longer in service, and where the slugs stand, if that moved.
 
     ``whole``: everything in service is in this file, and was appended with this edition.
     """
-    standings = {slug: (standing.phase, standing.leads_to) for slug, standing in found.standings.items()}
-    head = {"epoch": found.edition.epoch, "revision": found.edition.revision, "gone": gone, "whole": whole, "standings": standings}
+    head = {"epoch": edition.epoch, "revision": edition.revision, "gone": gone, "whole": whole}
+    if standings is not None:
+        head["standings"] = {slug: (standing.phase, standing.leads_to) for slug, standing in standings.items()}
     return Record(json.dumps(head).encode(), b"")

@@ -36,18 +36,20 @@ class News(NamedTuple):
     publications: Iterator[Publication]
 
 
+_STATE = sa.select(t.state.c.key, t.state.c.text, t.state.c.number).where(t.state.c.key.in_(("epoch", "revision")))
+
+
 def edition_of(connection: sa.Connection) -> Edition:
     """What is in service now."""
-    rows = connection.execute(sa.select(t.state).where(t.state.c.key.in_(("epoch", "revision"))))
-    state = {row.key: row for row in rows}
+    state = {row.key: row for row in connection.execute(_STATE)}
     return Edition(state["epoch"].text if "epoch" in state else "", state["revision"].number if "revision" in state else 0)
 
 
 def news_of(connection: sa.Connection, *, since: int) -> News:
     """What changed after a revision; read on while the connection's transaction lasts."""
-    changed = sa.select(t.publications.c.path).where(t.publications.c.revision > since).order_by(t.publications.c.path)
+    changed = sa.select(t.publications.c.path).where(t.publications.c.revision > since)
     total = connection.scalar(sa.select(sa.func.count()).select_from(t.publications)) or 0
-    publications = _publications(connection, list(connection.scalars(changed)))
+    publications = _publications(connection, sorted(connection.scalars(changed)))
     return News(edition_of(connection), total, partial(_paths, connection), Topics(connection).standings(), publications)
 
 

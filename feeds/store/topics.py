@@ -31,7 +31,7 @@ class Topics:
     def standings(self) -> dict[str, Standing]:
         """Where every slug stands that ever was one."""
         query = sa.select(t.topics.c.slug, t.topics.c.phase, t.topics.c.leads_to).where(t.topics.c.slug != DIRECTORY)
-        return {row.slug: Standing(row.phase, row.leads_to) for row in self._connection.execute(query)}
+        return {slug: Standing(phase, leads_to) for slug, phase, leads_to in self._connection.execute(query).all()}
 
     def sorted_by(self) -> str:
         """The fingerprint of the rules by which every stored post is sorted; anything else where no rules are."""
