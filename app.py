@@ -7,13 +7,13 @@ refreshes runs in a process of its own (``topicfeeds clock``).
 from __future__ import annotations
 
 import os
-import threading
 from datetime import UTC, datetime
 
 from flask import Flask
 
 from feeds.publishing.documents import interval_of, origins_of
 from feeds.running import handover, lifeline, logs
+from feeds.running.notice import Notice
 from feeds.running.settling import settle
 from feeds.serving.combinations import Combinations
 from feeds.serving.renderer import Publisher, Renderer
@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.configure()
     store = open_store(settings.database_url)
     shelf, counting = StockedShelf(store, settings.data), Counting(store, hops=settings.serve.forwarded_hops)
-    draining = threading.Event()
+    draining = Notice()
     app = Flask("topicfeeds", static_folder=None)
     app.url_map.merge_slashes = False
     configured = lifecycle.standings(settings.topics, settings.site, now=datetime.now(UTC))
@@ -89,7 +89,7 @@ def worker() -> Flask:
     lifeline.hold()
     os.nice(_GIVES_WAY)
     app = create_app()
-    draining: threading.Event = app.extensions["topicfeeds"]["draining"]
+    draining: Notice = app.extensions["topicfeeds"]["draining"]
     handover.drain_when_told(draining.set)
     app.wsgi_app = Last(app.wsgi_app, draining.is_set)  # type: ignore[method-assign]
     settle()

@@ -1,5 +1,6 @@
 """How processes give way, are told to end, and are started again when they have died."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -83,18 +84,36 @@ class Started:
 
     def __init__(self, *_, **__):
         self.began = time.monotonic()
-        self.running = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-        self.process = self
-
-    pid = property(lambda self: self.running.pid)
-    exitcode = property(lambda self: self.running.returncode)
-
-    def is_alive(self):
-        return self.running.poll() is None
+        self.process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,), daemon=True)
+        self.process.start()
 
     def kill(self):
-        self.running.kill()
-        self.running.wait()
+        self.process.kill()
+        self.process.join()
+
+
+class NeverUp(Started):
+    def has_come_up(self):
+        return False
+
+    def end(self, *, replaced):
+        assert replaced
+        self.kill()
+
+
+def test_where_successors_do_not_come_up_those_that_were_there_stay(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "Front", NeverUp)
+    fronts = Fronts(None, "", load(write_config(tmp_path, "http://127.0.0.1")))
+    fronts.start()
+    former = list(fronts._fronts)
+    try:
+        assert not fronts.replace(fronts._settings)
+        assert fronts._fronts == former
+    finally:
+        fronts._ending.set()
+        with fronts._changing:
+            for front in fronts._fronts:
+                front.kill()
 
 
 def test_those_that_died_together_are_started_together(monkeypatch, tmp_path):

@@ -221,6 +221,32 @@ def test_a_reload_drops_no_request_and_refuses_none(config):
         assert (readers.dropped, readers.refused) == ([], 0)
 
 
+def test_a_reload_waits_for_no_client_that_is_slow(config):
+    """Who holds its connection goes on until that has ended, beside the successor."""
+    with started(config, TOPICFEEDS_SERVE__HEADER_TIMEOUT="60s") as service, ExitStack() as held:
+        service.answers()
+        before = fronts(service)
+        slow = held.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+        slow.sendall(b"GET")
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_output("reload.done")
+        assert before < fronts(service)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(20) == 0
+
+
+def test_reloads_leave_nothing_open(config):
+    with started(config) as service:
+        service.answers()
+        descriptors = []
+        for n in range(1, 4):
+            service.process.send_signal(signal.SIGHUP)
+            eventually(lambda n=n: service.output.count('"reload.done"') == n, within=20)
+            eventually(lambda: len(workers(service)) == 2, within=20)
+            descriptors.append(psutil.Process(service.process.pid).num_fds())
+        assert len(set(descriptors)) == 1
+
+
 def test_a_reload_of_what_is_not_sound_changes_nothing(config, tmp_path):
     other = tmp_path / "topicfeeds.toml"
     other.write_text(config.read_text())
@@ -234,7 +260,7 @@ def test_a_reload_of_what_is_not_sound_changes_nothing(config, tmp_path):
         other.write_text(config.read_text())
         service.process.send_signal(signal.SIGHUP)
         service.wait_output("reload.done", within=30)
-        assert not before & workers(service)
+        eventually(lambda: not before & workers(service), within=20)
         assert ask(service.port, FEED)[0] == 200
 
 
@@ -283,6 +309,19 @@ def test_workers_that_die_again_and_again_end_nothing(config):
         service.answers()
 
 
+def test_workers_that_die_together_are_started_together(config):
+    with started(config, TOPICFEEDS_SERVE__WORKERS="3") as service:
+        service.answers()
+        died = workers(service) - fronts(service)
+        service.process.send_signal(signal.SIGSTOP)  # it sees all of them at once
+        for worker in died:
+            os.kill(worker, signal.SIGKILL)
+        service.process.send_signal(signal.SIGCONT)
+        eventually(lambda: not died & workers(service) and len(workers(service)) == 6, within=20)
+        assert service.output.count('"worker.died"') == 1
+        service.answers()
+
+
 def test_a_process_that_holds_connections_does_not_wait_for_an_application_that_is_stuck(config):
     with started(config) as service:
         service.answers(FEED)
@@ -302,7 +341,7 @@ def test_nothing_outlives_a_server_that_is_killed(config):
             service.wait_output("front.started", within=10)
             left = workers(service)
             service.process.kill()
-            eventually(lambda left=left: not any(psutil.pid_exists(pid) for pid in left), within=10)
+            eventually(lambda left=left: not left & {each.pid for each in service.tree()}, within=10)
 
 
 @pytest.fixture
@@ -349,6 +388,24 @@ def test_an_end_that_comes_while_it_reloads(config, pause):
         service.answers()
         service.process.send_signal(signal.SIGHUP)
         time.sleep(pause)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(20) == 0
+
+
+def test_an_end_waits_for_no_worker_that_was_to_be_replaced(config):
+    with started(config, TOPICFEEDS_SERVE__WORKERS="4") as service:
+        service.answers()
+        service.process.send_signal(signal.SIGHUP)
+        eventually(lambda: len(workers(service)) == 9, within=10)
+        began = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(20) == 0
+        assert time.monotonic() - began < 6  # eight and more if each was replaced first
+
+
+def test_an_end_that_comes_while_it_starts(config):
+    with started(config) as service:
+        eventually(lambda: workers(service), within=10, every=0.001)
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(20) == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from multiprocessing.connection import wait
 
 import structlog
@@ -36,28 +37,41 @@ class Fronts:
         self._due = 0.0
         self._changing = threading.Lock()
         self._ending = threading.Event()
+        self._leaving: list[threading.Thread] = []
 
     def start(self) -> None:
         """Start them, and go on doing so when one dies. They serve when the application answers."""
         self._fronts = self._begin(self._settings, waits=True)
         threading.Thread(target=self._look_after, name="fronts", daemon=True).start()
 
-    def replace(self, settings: Settings) -> None:
-        """Start others by another configuration, and end those that there were when all of these serve; else these."""
+    def replace(self, settings: Settings) -> bool:
+        """Start others by another configuration, and have those end that there were when all of these serve; else these.
+
+        Whether the others serve. Nobody waits here for what those that end still have to answer.
+        """
         fresh = self._begin(settings, waits=False)
-        if all(front.has_come_up() for front in fresh):
+        serve = all(front.has_come_up() for front in fresh)
+        if serve:
             with self._changing:
                 former, self._fronts, self._settings = self._fronts, fresh, settings
-            _end(former, replaced=True)
+            self._have_leave(former)
         else:
             log.error("reload.failed", process="front", detail="those that there were go on")
-            _end(fresh, replaced=True)
+            self._have_leave(fresh)
+        return serve
+
+    def _have_leave(self, fronts: Iterable[Front]) -> None:
+        thread = threading.Thread(target=partial(_end, fronts, replaced=True), name="leaving fronts", daemon=True)
+        self._leaving = [thread, *(each for each in self._leaving if each.is_alive())]
+        thread.start()
 
     def end(self) -> None:
         """End all."""
         self._ending.set()
         with self._changing:
             _end(self._fronts, replaced=False)
+        for thread in self._leaving:
+            thread.join()
 
     def _begin(self, settings: Settings, *, waits: bool) -> list[Front]:
         return [Front(self._door, self._application, settings, waits=waits) for _ in range(settings.serve.workers)]

@@ -31,8 +31,11 @@ DRAINS = "DRAINS_AT"
 _DESCRIPTORS = Path("/dev/fd")
 _LONGEST_PID = 20
 _SO_ATTACH_FILTER = 26
+_SO_ATTACH_REUSEPORT_CBPF = 51
 _INSTRUCTION = struct.Struct("HBBI")
-_NO_SYN = (
+_Program = tuple[tuple[int, int, int, int], ...]
+_SECOND: _Program = ((0x06, 0, 0, 1),)
+_NO_SYN: _Program = (
     (0x30, 0, 0, 13),  # the flags of the TCP header,
     (0x54, 0, 0, 0x12),  # of these SYN and ACK:
     (0x15, 0, 1, 0x02),  # SYN alone?
@@ -86,7 +89,7 @@ class Draining:
 
 def _is_told(process: BaseProcess) -> bool:
     """Whether it was there to be told."""
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):  # it is gone, and its number may be another's
         if process.pid is not None:
             os.kill(process.pid, DRAIN)
             return True
@@ -97,12 +100,15 @@ def listen_no_more() -> None:
     """Let nobody connect to this process any more, and leave those alone who have.
 
     Closing a listening socket would reset the connections that wait to be accepted, with the requests in them. So the kernel is
-    told to overlook attempts to connect (Linux): who tries repeats it after a second, and finds the next server, or none.
+    told to have the server that listens beside this one, if one does, take every attempt to connect, and to overlook those that
+    come here all the same (Linux): who tries repeats it after a second, and finds the next server, or none.
     """
     if sys.platform == "linux":
         for found in _listening():
             if found.family != socket.AF_UNIX:
-                _overlook_attempts(found)
+                with suppress(OSError):  # another kernel, which chooses by chance
+                    _attach(found, _SO_ATTACH_REUSEPORT_CBPF, _SECOND)
+                _attach(found, _SO_ATTACH_FILTER, _NO_SYN)
 
 
 def _listening() -> Iterator[socket.socket]:
@@ -113,7 +119,10 @@ def _listening() -> Iterator[socket.socket]:
                 yield found
 
 
-def _overlook_attempts(listening: socket.socket) -> None:
-    """Attach a packet filter that drops SYN segments (socket(7), SO_ATTACH_FILTER)."""
-    program = ctypes.create_string_buffer(b"".join(starmap(_INSTRUCTION.pack, _NO_SYN)))
-    listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_NO_SYN), ctypes.addressof(program)))
+def _attach(listening: socket.socket, option: int, program: _Program) -> None:
+    """Attach a packet filter (socket(7)): one that drops SYN segments, or that says who of those at a port takes them.
+
+    The kernel numbers these in the order in which they began to listen; a number that nobody has leaves it to chance.
+    """
+    code = ctypes.create_string_buffer(b"".join(starmap(_INSTRUCTION.pack, program)))
+    listening.setsockopt(socket.SOL_SOCKET, option, struct.pack("HP", len(program), ctypes.addressof(code)))

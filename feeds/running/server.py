@@ -67,7 +67,7 @@ class _Server(MPServer):
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Nobody connects any more; what was asked is answered; then the workers end."""
-        self._tell_to_drain(self.wrks)
+        self._have_drain(self.wrks)
         listen_no_more()
         time.sleep(_SEEN)
         self._fronts.end()
@@ -82,8 +82,8 @@ class _Server(MPServer):
             log.error("reload.refused", detail=str(error))  # noqa: TRY400  whoever wrote the configuration needs no traceback
         else:
             super()._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-            self._fronts.replace(settings)
-            log.info("reload.done")
+            if not self.interrupt_signal and self._fronts.replace(settings):
+                log.info("reload.done")
         self.main_loop_interrupt.clear()
         self._look_again()
 
@@ -93,16 +93,27 @@ class _Server(MPServer):
         Granian gives up where workers die one soon after another. What is on the shelf is served without them, so others are
         started all the same, each time later.
         """
-        if delay:
-            for former in [self.wrks[index] for index in workers]:
-                former.terminate = partial(self._end, former, former.terminate)  # type: ignore[method-assign]
-        else:
+        if not delay:
             pause = self._restarts.after(time.monotonic() - max(self.wrks[index].birth for index in workers))
             log.error("worker.died", workers=len(workers), restart_in=pause)
             self._wait(pause)
-        super()._respawn_workers(workers, spawn_target, target_loader, delay)
+            workers = self._all_dead(workers)
+        for index in workers:
+            if self.interrupt_signal:
+                break
+            former = self.wrks[index]
+            former.terminate = partial(self._end, former, former.terminate, delay)  # type: ignore[method-assign]
+            super()._respawn_workers([index], spawn_target, target_loader)
+            del former.terminate  # which has it, and would keep it
         self.respawned_wrks.clear()
         self._look_again()
+
+    def _all_dead(self, workers: list[int]) -> list[int]:
+        """These, and those that died soon after them."""
+        found = set(workers)
+        while self.interrupt_children:
+            found.add(self.interrupt_children.pop())
+        return sorted(found)
 
     def _look_again(self) -> None:
         """Granian takes back what wakes its loop after it has looked why; what came in between would be forgotten."""
@@ -115,12 +126,17 @@ class _Server(MPServer):
         while time.monotonic() < deadline and not self.interrupt_signal:
             time.sleep(_GLANCE)
 
-    def _end(self, worker: Any, terminate: Callable[[], None]) -> None:
-        self._tell_to_drain([worker])
-        time.sleep(_DRAINING)
+    def _end(self, worker: Any, terminate: Callable[[], None], overlap: float) -> None:
+        if worker.is_alive():
+            self._wait(overlap)
+            self._have_drain([worker])
+            time.sleep(_DRAINING)
         terminate()
 
-    def _tell_to_drain(self, workers: list[Any]) -> None:
+    def _have_drain(self, workers: list[Any]) -> None:
+        """Tell workers to drain. One that does not know how yet ends by that, which is no crash."""
+        for worker in workers:
+            worker.interrupt_by_parent = True
         self._draining.tell([worker.inner for worker in workers], within=_TOLD)
 
 

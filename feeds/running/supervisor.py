@@ -32,6 +32,7 @@ _COMES_UP = 30.0
 
 _FIRST_PAUSE = 0.5
 _POLL = 0.1
+_GLANCE = 0.02
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Child:
     started: float = 0.0
     restarts: Restarts = field(default_factory=lambda: Restarts(shortest=_FIRST_PAUSE))
     due: float = field(default=0.0)
+    _ends_by: float | None = None
     _ready: int = -1
 
     def start(self) -> None:
@@ -80,19 +82,29 @@ class Child:
         """Whether it has said that it answers, or has died."""
         return bool(select.select([self._ready], [], [], 0)[0])
 
-    def succeed(self, other: Child) -> None:
-        """Go on as the process of another child, which is no more."""
-        self.process, self.started, self._ready, other._ready = other.process, other.started, other._ready, self._ready
+    def change_places(self, other: Child) -> None:
+        """Have the process of another child, which has this one's."""
+        self.process, other.process = other.process, self.process
+        self.started, other.started = other.started, self.started
+        self._ready, other._ready = other._ready, self._ready
 
-    def end(self) -> None:
-        """End it, by force if it takes too long."""
-        if self.process is not None:
+    def ask_to_end(self) -> None:
+        """Ask it to end by itself."""
+        if self.process is not None and self._ends_by is None:
             self.process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(self.grace)
+            self._ends_by = time.monotonic() + self.grace
+
+    def has_ended(self) -> bool:
+        """Whether it is no more since it was asked to end; by force if it took too long."""
+        if self.process is not None and (self.process.poll() is not None or time.monotonic() >= (self._ends_by or 0.0)):
+            if self.process.poll() is None:
+                log.warning("process.killed", pid=self.process.pid)
             _signal_group(self.process.pid, signal.SIGKILL)
             self.process.wait()
-            self.process = None
+            self.process = self._ends_by = None
+            os.close(self._ready)
+            self._ready = -1
+        return self.process is None
 
 
 @dataclass(frozen=True)
@@ -111,20 +123,21 @@ class Supervisor:
         self._reload = reload
         self._stop = Notice()
         self._hung_up = Notice()
+        self._leaving: list[Child] = []
 
     def run(self) -> None:
-        """Start the children and look after them; returns once every one of them is gone."""
-        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        """Start the children and look after them; returns once every one of them is gone. Later signals do nothing."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
         try:
             while not self._stop.wait(_POLL):
                 self._look_after(self._children)
-                if self._hung_up.is_set() and self._reload is not None:
+                self._leaving = [child for child in self._leaving if not child.has_ended()]
+                if self._hung_up.is_set() and self._reload is not None and not self._leaving:
                     self._hung_up.clear()
                     self._take_over(self._reload)
         finally:
-            self._end_all()
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+            _end([*self._children, *self._leaving])
 
     def stop(self) -> None:
         """End ``run`` soon."""
@@ -152,25 +165,27 @@ class Supervisor:
         serving = [child for child in self._children if child.overlaps]
         for child in self._children:
             if not child.overlaps:
-                child.end()
+                _end([child])
         self._succeeds(reload.apply, meanwhile=serving)
         for child in serving:
             self._replace(child)
+            if self._stop.is_set():
+                return
         log.info("reload.done")
 
     def _replace(self, child: Child) -> None:
-        """Start a successor beside a child, and end the child when the successor answers; it stays if that never comes up."""
+        """Start a successor beside a child, whose process ends when the successor answers; it stays if that never comes up."""
         successor = Child(child.name, child.command, grace=child.grace)
         successor.start()
         deadline = time.monotonic() + _COMES_UP
         while not successor.has_come_up() and time.monotonic() < deadline and not self._stop.wait(_POLL):
             child.look_after(time.monotonic())
         if successor.has_come_up() and successor.is_alive():
-            child.end()
-            child.succeed(successor)
-        else:
-            successor.end()
+            child.change_places(successor)
+        elif not self._stop.is_set():
             log.error("reload.failed", process=child.name, detail="the one that was there goes on")
+        successor.ask_to_end()
+        self._leaving.append(successor)
 
     def _succeeds(self, command: Sequence[str], *, meanwhile: Sequence[Child]) -> bool:
         """Run a command to its end, unless this process is to end before."""
@@ -181,18 +196,13 @@ class Supervisor:
             _signal_group(process.pid, signal.SIGKILL)
         return process.wait() == 0
 
-    def _end_all(self) -> None:
-        running = [(child.process, child.grace) for child in self._children if child.process is not None]
-        for process, _ in running:
-            process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        for process, grace in sorted(running, key=lambda each: each[1]):
-            try:
-                process.wait(max(began + grace - time.monotonic(), 0))
-            except subprocess.TimeoutExpired:
-                log.warning("process.killed", pid=process.pid)
-            _signal_group(process.pid, signal.SIGKILL)
-            process.wait()
+
+def _end(children: Sequence[Child]) -> None:
+    """Ask all to end, and wait until they have."""
+    for child in children:
+        child.ask_to_end()
+    while children := [child for child in children if not child.has_ended()]:
+        time.sleep(_GLANCE)
 
 
 def run(command: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ import pytest
 from feeds.front import loop as loops
 from feeds.front.doors import Door, accept
 from tests.conftest import eventually
-from tests.front.world import BODY, END, FEED, LARGE, LARGE_BODY, MISS, get, told
+from tests.front.world import BODY, END, FEED, LARGE, LARGE_BODY, MISS, Client, get, told
 
 
 @pytest.mark.usefixtures("either")
@@ -25,7 +25,7 @@ def test_a_client_that_reads_slowly_gets_all_and_keeps_nobody_waiting(opened):
         came = b""
         for n in range(1, 9):
             while len(came) < n * piece:
-                came += slow.socket.recv(n * piece - len(came))
+                came += slow.some(n * piece - len(came))
             assert other.ask(FEED)[2] == BODY
             time.sleep(0.15)
         slow._received = came
@@ -66,16 +66,15 @@ def test_a_head_that_drips_in_is_waited_for_as_long_as_any(opened):
 
 
 def test_a_head_that_began_before_an_answer_was_ready_is_waited_for_from_then_on(opened, application):
-    front, go_on = opened(patience=0.3), threading.Event()
+    front, go_on = opened(patience=2.0), threading.Event()
     application.on["/slow"] = lambda *asked: go_on.wait(10) and told(*asked)
     with front.connect() as client:
         client.send(get("/slow"))
         eventually(lambda: application.heads, within=5, every=0.002)
         client.send(get(FEED)[:9])
-        time.sleep(0.5)
+        time.sleep(2.5)
         go_on.set()
         assert client.answer()[2] == b"told of /slow"
-        time.sleep(0.12)
         client.send(get(FEED)[9:])
         assert client.answer()[2] == BODY
 
@@ -94,12 +93,13 @@ def test_connections_beyond_the_limit_wait(opened):
 def test_connections_are_taken_again_when_the_system_has_room_for_them(front, monkeypatch):
     monkeypatch.setattr(loops, "_REST", 0.1)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with front.connect() as there, front.connect() as client:
+    with front.connect() as there, Client(socket.socket()) as client:
         assert there.ask(FEED)[2] == BODY
         with socket.socket() as free:
             lowest = free.fileno()
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
         try:
+            client.socket.connect(front.address)
             client.send(get(FEED))
             assert client.is_silent(0.2)
             assert there.ask(FEED)[2] == BODY

@@ -35,7 +35,7 @@ def test_an_answer_is_passed_on_as_it_is(opened, application, size):
             client.send(get(MISS))
             came = b""
             while len(came) < len(ODD):
-                came += client.socket.recv(1000)
+                came += client.some(1000)
             assert came == ODD
         assert client.ask(FEED)[2] == BODY
     assert application.connects == 1

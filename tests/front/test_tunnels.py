@@ -78,7 +78,7 @@ def test_much_goes_both_ways_through_slow_ends(opened, application):
         sender.start()
         time.sleep(0.3)
         while len(came) < len(sent):
-            came += client.socket.recv(65536)
+            came += client.some(65536)
         sender.join(10)
     assert came == sent
 
@@ -100,7 +100,7 @@ def test_what_is_answered_before_more_is_taken_is_passed_on(opened, application)
         sender = threading.Thread(target=client.send, args=(sent,))
         sender.start()
         while len(came) < len(LARGE_BODY):
-            came += client.socket.recv(65536)
+            came += client.some(65536)
         sender.join(10)
         assert not sender.is_alive()
         assert client.rest() == b""

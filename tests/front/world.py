@@ -233,10 +233,14 @@ class Client:
         body, self._received = self._received[:length], self._received[length:]
         return status.partition(b" ")[2].decode(), lines, body
 
-    def _more(self):
-        more = self.socket.recv(65536)
+    def some(self, size=65536):
+        """What comes next, which is not the end."""
+        more = self.socket.recv(size)
         assert more, f"ended after {self._received!r}"
-        self._received += more
+        return more
+
+    def _more(self):
+        self._received += self.some()
 
     def rest(self):
         """All that still comes, until the connection ends, one way or another."""
