@@ -39,6 +39,9 @@ from tests.fakes import BLOG, Origin, Time, rss
 hypothesis.settings.register_profile("house", deadline=None)  # how busy the machine is, is no property of the code
 hypothesis.settings.load_profile("house")
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "feeds"]
 
