@@ -78,6 +78,7 @@ def test_a_terminal_that_is_closed_ends_everything(config, tmp_path, free_port):
 # -- SIGHUP ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(180)
 def test_a_reload_takes_the_new_configuration_into_service_and_goes_on_serving(serving, blog, config, tmp_path):
     service = serving("serve", config=config)
     service.answers()
@@ -99,6 +100,7 @@ def test_a_reload_takes_the_new_configuration_into_service_and_goes_on_serving(s
     assert "Traceback" not in service.output
 
 
+@pytest.mark.timeout(180)
 def test_a_reload_keeps_nobody_waiting_who_connects_while_a_slow_client_is_waited_for(serving, config):
     service = serving("serve", config=config)
     service.answers("/readyz")
