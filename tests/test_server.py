@@ -322,6 +322,19 @@ def test_workers_that_die_together_are_started_together(config):
         service.answers()
 
 
+def test_a_worker_that_dies_while_it_is_replaced_is_not_replaced_again(config):
+    with started(config) as service:
+        service.answers()
+        (former,) = workers(service) - fronts(service)
+        service.process.send_signal(signal.SIGHUP)
+        eventually(lambda: len(workers(service)) == 3, within=10, every=0.01)
+        (successor,) = workers(service) - fronts(service) - {former}
+        os.kill(former, signal.SIGKILL)
+        service.wait_output("reload.done")
+        eventually(lambda: workers(service) - fronts(service) == {successor}, within=20)
+        assert "worker.died" not in service.output
+
+
 def test_a_process_that_holds_connections_does_not_wait_for_an_application_that_is_stuck(config):
     with started(config) as service:
         service.answers(FEED)

@@ -13,6 +13,7 @@ import pytest
 from lxml import etree
 
 from feeds.running.priority import NICENESS
+from feeds.running.supervisor import Child, Supervisor
 from tests import fakes
 from tests.conftest import COMMAND, TOPICS, ask, eventually, running, session_niceness, write_config
 from tests.fakes import refusal
@@ -178,6 +179,29 @@ def test_refreshing_gives_way_to_serving(serving, config):
         process = min(child(service, name), key=lambda process: process.create_time())
         eventually(lambda process=process, expected=expected: process.nice() == expected, within=20)  # it has to begin first
         eventually(lambda process=process, niceness=niceness: session_niceness(process.pid) in (niceness, None), within=5)
+
+
+def test_what_cannot_be_started_is_tried_again_and_ends_nobody():
+    child = Child("web", ["/nonexistent"])
+    child.look_after(0.0)
+    assert (child.is_alive(), child.due > 0.0, child.has_come_up()) == (False, True, True)
+    assert child.has_ended()
+
+
+@pytest.mark.parametrize("command", [["/nonexistent"], [sys.executable, "-c", "raise SystemExit(1)"]])
+def test_a_successor_that_does_not_come_up_replaces_nobody(command):
+    child = Child("web", [sys.executable, "-c", "import time; time.sleep(60)"])
+    supervisor = Supervisor([child])
+    child.start()
+    try:
+        former, child.command = child.process, command
+        assert not supervisor._replace(child)
+        assert child.process is former
+        assert child.is_alive()
+        eventually(lambda: all(leaving.has_ended() for leaving in supervisor._leaving), within=5)
+    finally:
+        child.process.kill()
+        eventually(child.has_ended, within=5)
 
 
 def test_kill_9_of_the_supervisor_leaves_no_orphan(serving, config):

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 _FORK = multiprocessing.get_context("fork")
 
-_COMES_UP = 30.0
+COMES_UP = 30.0
 """Seconds that the application gets to answer for the first time, and a process to serve."""
 
 _COUNTS = 2.0
@@ -56,10 +56,10 @@ class Front:
             ready.close()
         log.info("front.started", pid=self.process.pid)
 
-    def has_come_up(self) -> bool:
-        """Whether it serves; as soon as it does, has died, or has had enough time."""
+    def has_come_up(self, *, within: float) -> bool:
+        """Whether it serves; as soon as it does, or after so many seconds."""
         with suppress(EOFError):
-            return self._ready.poll(_COMES_UP) and bool(self._ready.recv_bytes())
+            return self._ready.poll(within) and bool(self._ready.recv_bytes())
         return False
 
     def end(self, *, replaced: bool) -> None:
@@ -106,7 +106,7 @@ def _folder(settings: Settings, application: str) -> Path:
 
 def _wait_for(application: str, parent: int) -> None:
     """Until the application answers: it knows whether the shelf is as the store has it."""
-    deadline = time.monotonic() + _COMES_UP
+    deadline = time.monotonic() + COMES_UP
     while not _answers(application) and time.monotonic() < deadline and os.getppid() == parent:
         time.sleep(_GLANCE)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from multiprocessing.connection import wait
 
 import structlog
 
 from feeds.front.doors import Door
-from feeds.running.front import Front
+from feeds.running.front import COMES_UP, Front
 from feeds.running.handover import ANSWERED
 from feeds.running.restarts import Restarts
 from feeds.settings import Settings
@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 _LOOK = 0.5
 """Seconds between two looks at whether all are alive."""
+
+_GLANCE = 0.05
 
 
 class Fronts:
@@ -41,16 +43,21 @@ class Fronts:
 
     def start(self) -> None:
         """Start them, and go on doing so when one dies. They serve when the application answers."""
-        self._fronts = self._begin(self._settings, waits=True)
+        self._fronts = list(self._begun(self._settings, waits=True))
         threading.Thread(target=self._look_after, name="fronts", daemon=True).start()
 
-    def replace(self, settings: Settings) -> bool:
+    def replace(self, settings: Settings, *, unless: Callable[[], bool]) -> bool:
         """Start others by another configuration, and have those end that there were when all of these serve; else these.
 
-        Whether the others serve. Nobody waits here for what those that end still have to answer.
+        Whether the others serve. Nobody waits here for what those that end still have to answer, nor for others once ``unless``.
         """
-        fresh = self._begin(settings, waits=False)
-        serve = all(front.has_come_up() for front in fresh)
+        fresh: list[Front] = []
+        try:
+            fresh.extend(self._begun(settings, waits=False))
+            serve = _come_up(fresh, unless)
+        except OSError as error:
+            log.error("front.not_started", error=str(error))  # noqa: TRY400  the system has no room
+            serve = False
         if serve:
             with self._changing:
                 former, self._fronts, self._settings = self._fronts, fresh, settings
@@ -73,8 +80,9 @@ class Fronts:
         for thread in self._leaving:
             thread.join()
 
-    def _begin(self, settings: Settings, *, waits: bool) -> list[Front]:
-        return [Front(self._door, self._application, settings, waits=waits) for _ in range(settings.serve.workers)]
+    def _begun(self, settings: Settings, *, waits: bool) -> Iterator[Front]:
+        for _ in range(settings.serve.workers):
+            yield Front(self._door, self._application, settings, waits=waits)
 
     def _look_after(self) -> None:
         while not self._ending.wait(_LOOK):
@@ -99,6 +107,16 @@ class Fronts:
         except OSError as error:
             log.error("front.not_started", error=str(error))  # noqa: TRY400  the system has no room
             return front
+
+
+def _come_up(fronts: Sequence[Front], unless: Callable[[], bool]) -> bool:
+    """Whether all serve; as soon as they do, one has died, or they have had enough time."""
+    waiting, deadline = list(fronts), time.monotonic() + COMES_UP
+    while waiting and not unless() and time.monotonic() < deadline:
+        waiting = [front for front in waiting if not front.has_come_up(within=_GLANCE)]
+        if not all(front.process.is_alive() for front in fronts):
+            break
+    return not waiting
 
 
 def _end(fronts: Iterable[Front], *, replaced: bool) -> None:

@@ -100,14 +100,15 @@ def listen_no_more() -> None:
     """Let nobody connect to this process any more, and leave those alone who have.
 
     Closing a listening socket would reset the connections that wait to be accepted, with the requests in them. So the kernel is
-    told to have the server that listens beside this one, if one does, take every attempt to connect, and to overlook those that
-    come here all the same (Linux): who tries repeats it after a second, and finds the next server, or none.
+    told to have the successor that a supervisor has started take every attempt to connect, and to overlook those that come here all
+    the same (Linux): who tries repeats it after a second, and finds the next server, or none.
     """
     if sys.platform == "linux":
         for found in _listening():
             if found.family != socket.AF_UNIX:
                 with suppress(OSError):  # another kernel, which chooses by chance
-                    _attach(found, _SO_ATTACH_REUSEPORT_CBPF, _SECOND)
+                    if READY in os.environ:
+                        _attach(found, _SO_ATTACH_REUSEPORT_CBPF, _SECOND)
                 _attach(found, _SO_ATTACH_FILTER, _NO_SYN)
 
 

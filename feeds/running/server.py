@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import secrets
+import signal
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -82,7 +83,7 @@ class _Server(MPServer):
             log.error("reload.refused", detail=str(error))  # noqa: TRY400  whoever wrote the configuration needs no traceback
         else:
             super()._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-            if not self.interrupt_signal and self._fronts.replace(settings):
+            if not self.interrupt_signal and self._fronts.replace(settings, unless=lambda: self.interrupt_signal):
                 log.info("reload.done")
         self.main_loop_interrupt.clear()
         self._look_again()
@@ -93,27 +94,40 @@ class _Server(MPServer):
         Granian gives up where workers die one soon after another. What is on the shelf is served without them, so others are
         started all the same, each time later.
         """
-        if not delay:
-            pause = self._restarts.after(time.monotonic() - max(self.wrks[index].birth for index in workers))
-            log.error("worker.died", workers=len(workers), restart_in=pause)
-            self._wait(pause)
-            workers = self._all_dead(workers)
-        for index in workers:
+        for index in workers if delay else self._dead():
             if self.interrupt_signal:
                 break
             former = self.wrks[index]
             former.terminate = partial(self._end, former, former.terminate, delay)  # type: ignore[method-assign]
-            super()._respawn_workers([index], spawn_target, target_loader)
+            try:
+                super()._respawn_workers([index], spawn_target, target_loader)
+            except OSError as error:
+                log.error("worker.not_started", error=str(error))  # noqa: TRY400  the system has no room
+                self._put_back(index, former)
             del former.terminate  # which has it, and would keep it
         self.respawned_wrks.clear()
         self._look_again()
 
-    def _all_dead(self, workers: list[int]) -> list[int]:
-        """These, and those that died soon after them."""
-        found = set(workers)
-        while self.interrupt_children:
-            found.add(self.interrupt_children.pop())
-        return sorted(found)
+    def _dead(self) -> list[int]:
+        """Those that have died, after a pause in which others may die too; nobody who was replaced since is among them."""
+        if not self._are_dead():
+            return []
+        pause = self._restarts.after(time.monotonic() - max(self.wrks[index].birth for index in self._are_dead()))
+        self._wait(pause)
+        self.interrupt_children.clear()
+        dead = self._are_dead()
+        log.error("worker.died", workers=len(dead), restarted_after=pause)
+        return dead
+
+    def _are_dead(self) -> list[int]:
+        return [index for index, worker in enumerate(self.wrks) if not worker.inner.is_alive()]
+
+    def _put_back(self, index: int, former: Any) -> None:
+        """In the place of one that could not be started; if it is dead, that is tried again."""
+        if len(self.wrks) < self.workers:
+            self.wrks.insert(index, former)
+        if not former.is_alive():
+            self.interrupt_children.append(index)
 
     def _look_again(self) -> None:
         """Granian takes back what wakes its loop after it has looked why; what came in between would be forgotten."""
@@ -156,6 +170,8 @@ def run(settings: Settings) -> None:
         application = folder / "application"
         fronts = Fronts(door, str(application), settings)
         _server(settings, application, fronts, draining).serve()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _server(settings: Settings, application: Path, fronts: Fronts, draining: Draining) -> _Server:

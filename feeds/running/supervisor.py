@@ -31,6 +31,7 @@ _COMES_UP = 30.0
 """Seconds that a successor gets until it answers."""
 
 _FIRST_PAUSE = 0.5
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL = 0.1
 _GLANCE = 0.02
 
@@ -54,11 +55,17 @@ class Child:
     _ready: int = -1
 
     def start(self) -> None:
-        """Start it in a process group of its own, so that a Ctrl-C on the terminal reaches the supervisor alone."""
-        self._ready, theirs = _renewed_pipe(self._ready)
+        """Start it in a process group of its own, so that a Ctrl-C on the terminal reaches the supervisor alone.
+
+        Raises OSError where the system has no room for it.
+        """
+        self._forget()
+        self._ready, theirs = os.pipe()
         environment = {**os.environ, READY: str(theirs)}
-        self.process = subprocess.Popen(self.command, start_new_session=True, env=environment, pass_fds=(theirs,))  # noqa: S603
-        os.close(theirs)
+        try:
+            self.process = subprocess.Popen(self.command, start_new_session=True, env=environment, pass_fds=(theirs,))  # noqa: S603
+        finally:
+            os.close(theirs)
         self.started = time.monotonic()
         log.info("process.started", process=self.name, pid=self.process.pid)
 
@@ -70,9 +77,14 @@ class Child:
             pause = self.restarts.after(now - self.started)
             log.error("process.died", process=self.name, exit=self.process.returncode, restart_in=pause)
             _signal_group(self.process.pid, signal.SIGKILL)  # whatever it left behind
-            self.process, self.due = None, now + pause
+            self._forget()
+            self.due = now + pause
         if now >= self.due:
-            self.start()
+            try:
+                self.start()
+            except OSError as error:
+                self.due = now + self.restarts.after(0.0)
+                log.error("process.not_started", process=self.name, error=str(error))  # noqa: TRY400  the system has no room
 
     def is_alive(self) -> bool:
         """Whether its process runs."""
@@ -80,7 +92,7 @@ class Child:
 
     def has_come_up(self) -> bool:
         """Whether it has said that it answers, or has died."""
-        return bool(select.select([self._ready], [], [], 0)[0])
+        return self.process is None or bool(select.select([self._ready], [], [], 0)[0])
 
     def change_places(self, other: Child) -> None:
         """Have the process of another child, which has this one's."""
@@ -101,10 +113,15 @@ class Child:
                 log.warning("process.killed", pid=self.process.pid)
             _signal_group(self.process.pid, signal.SIGKILL)
             self.process.wait()
-            self.process = self._ends_by = None
-            os.close(self._ready)
-            self._ready = -1
+            self._forget()
         return self.process is None
+
+    def _forget(self) -> None:
+        """Have no process."""
+        self.process = self._ends_by = None
+        if self._ready >= 0:
+            os.close(self._ready)
+        self._ready = -1
 
 
 @dataclass(frozen=True)
@@ -127,7 +144,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Start the children and look after them; returns once every one of them is gone. Later signals do nothing."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _SIGNALS:
             signal.signal(number, self._on_signal)
         try:
             while not self._stop.wait(_POLL):
@@ -138,6 +155,8 @@ class Supervisor:
                     self._take_over(self._reload)
         finally:
             _end([*self._children, *self._leaving])
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
 
     def stop(self) -> None:
         """End ``run`` soon."""
@@ -160,36 +179,39 @@ class Supervisor:
         """
         log.info("reload.started")
         if not self._succeeds(reload.check, meanwhile=self._children):
-            log.error("reload.refused", detail="the service goes on by the configuration that it has")
+            if not self._stop.is_set():
+                log.error("reload.refused", detail="the service goes on by the configuration that it has")
             return
         serving = [child for child in self._children if child.overlaps]
         for child in self._children:
             if not child.overlaps:
                 _end([child])
         self._succeeds(reload.apply, meanwhile=serving)
-        for child in serving:
-            self._replace(child)
-            if self._stop.is_set():
-                return
-        log.info("reload.done")
+        if all(not self._stop.is_set() and self._replace(child) for child in serving):
+            log.info("reload.done")
 
-    def _replace(self, child: Child) -> None:
+    def _replace(self, child: Child) -> bool:
         """Start a successor beside a child, whose process ends when the successor answers; it stays if that never comes up."""
         successor = Child(child.name, child.command, grace=child.grace)
-        successor.start()
+        successor.look_after(time.monotonic())
         deadline = time.monotonic() + _COMES_UP
         while not successor.has_come_up() and time.monotonic() < deadline and not self._stop.wait(_POLL):
             child.look_after(time.monotonic())
-        if successor.has_come_up() and successor.is_alive():
+        if succeeded := successor.has_come_up() and successor.is_alive():
             child.change_places(successor)
         elif not self._stop.is_set():
             log.error("reload.failed", process=child.name, detail="the one that was there goes on")
         successor.ask_to_end()
         self._leaving.append(successor)
+        return succeeded
 
     def _succeeds(self, command: Sequence[str], *, meanwhile: Sequence[Child]) -> bool:
         """Run a command to its end, unless this process is to end before."""
-        process = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own command line
+        try:
+            process = subprocess.Popen(command, start_new_session=True)  # noqa: S603  our own command line
+        except OSError as error:
+            log.error("process.not_started", command=command[-1], error=str(error))  # noqa: TRY400  the system has no room
+            return False
         while process.poll() is None and not self._stop.wait(_POLL):
             self._look_after(meanwhile)
         if process.poll() is None:
@@ -217,13 +239,6 @@ def run(command: Sequence[str]) -> int:
 def own_command(*arguments: str) -> list[str]:
     """The command line that runs this program again, in the same interpreter."""
     return [sys.executable, "-m", "feeds", *arguments]
-
-
-def _renewed_pipe(former: int) -> tuple[int, int]:
-    """The ends to read and to write of a pipe, in the place of one that is not needed any more."""
-    if former >= 0:
-        os.close(former)
-    return os.pipe()
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
