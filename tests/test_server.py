@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -53,10 +54,10 @@ def web(config):
         yield service
 
 
-def started(config, **variables):
+def started(config, *, command=(*COMMAND, "web"), **variables):
     port = find_port()
     named = {"TOPICFEEDS_CONFIG": str(config), "TOPICFEEDS_SERVE__PORT": str(port), **variables}
-    return running([*COMMAND, "web"], config.parent, port=port, **named)
+    return running(list(command), config.parent, port=port, **named)
 
 
 def raw(port, request):
@@ -333,6 +334,42 @@ def test_a_worker_that_dies_while_it_is_replaced_is_not_replaced_again(config):
         service.wait_output("reload.done")
         eventually(lambda: workers(service) - fronts(service) == {successor}, within=20)
         assert "worker.died" not in service.output
+
+
+NO_ROOM = """
+import itertools
+from feeds.running import fronts, logs, server
+from feeds.settings import load
+
+def refused(call, *times):
+    count = itertools.count(1)
+    def called(*arguments, **options):
+        if next(count) in times:
+            raise BlockingIOError("no room")
+        return call(*arguments, **options)
+    return called
+
+server._Server._spawn_worker = refused(server._Server._spawn_worker, 2, 3)
+fronts.Front = refused(fronts.Front, 2)
+logs.configure()
+server.run(load())
+"""
+
+
+def test_where_the_system_has_no_room_for_another_process_that_is_tried_again(config):
+    """The first worker that dies is replaced at the third attempt; a reload fails, and the next one does not."""
+    with started(config, command=[sys.executable, "-c", NO_ROOM]) as service:
+        service.answers()
+        (worker,) = workers(service) - fronts(service)
+        os.kill(worker, signal.SIGKILL)
+        eventually(lambda: worker not in workers(service) and len(workers(service)) == 2, within=20)
+        assert service.output.count("worker.not_started") == 2
+        for outcome in ("reload.failed", "reload.done"):
+            service.process.send_signal(signal.SIGHUP)
+            service.wait_output(outcome)
+            service.answers()
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(20) == 0
 
 
 def test_a_process_that_holds_connections_does_not_wait_for_an_application_that_is_stuck(config):

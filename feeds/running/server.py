@@ -123,10 +123,11 @@ class _Server(MPServer):
         return [index for index, worker in enumerate(self.wrks) if not worker.inner.is_alive()]
 
     def _put_back(self, index: int, former: Any) -> None:
-        """In the place of one that could not be started; if it is dead, that is tried again."""
+        """In the place of one that could not be started; if it is dead, that is tried again, later each time."""
         if len(self.wrks) < self.workers:
             self.wrks.insert(index, former)
         if not former.is_alive():
+            former.birth = time.monotonic()
             self.interrupt_children.append(index)
 
     def _look_again(self) -> None:
