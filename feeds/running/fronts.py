@@ -63,7 +63,8 @@ class Fronts:
                 former, self._fronts, self._settings = self._fronts, fresh, settings
             self._have_leave(former)
         else:
-            log.error("reload.failed", process="front", detail="those that there were go on")
+            if not unless():
+                log.error("reload.failed", process="front", detail="those that there were go on")
             self._have_leave(fresh)
         return serve
 

@@ -107,8 +107,9 @@ class Child:
             self._ends_by = time.monotonic() + self.grace
 
     def has_ended(self) -> bool:
-        """Whether it is no more since it was asked to end; by force if it took too long."""
-        if self.process is not None and (self.process.poll() is not None or time.monotonic() >= (self._ends_by or 0.0)):
+        """Whether it is no more; by force, if it was asked to end and took too long."""
+        late = self._ends_by is not None and time.monotonic() >= self._ends_by
+        if self.process is not None and (late or self.process.poll() is not None):
             if self.process.poll() is None:
                 log.warning("process.killed", pid=self.process.pid)
             _signal_group(self.process.pid, signal.SIGKILL)
